@@ -1,0 +1,5 @@
+"""`python -m pipeline` and the console script."""
+
+
+def main() -> None:
+    print("pipeline")

@@ -1,0 +1,1 @@
+"""The build system: keys, store, plan, runner. It knows nothing of media."""

@@ -1,0 +1,1 @@
+"""Values in, bytes out: audio, captions. No files, no network."""

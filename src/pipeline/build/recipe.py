@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol, TypeAlias, TypeVar
 
-Canonical: TypeAlias = "str | int | float | bool | None | Sequence[Canonical] | Mapping[str, Canonical]"
+Canonical: TypeAlias = "str | int | float | bool | Sequence[Canonical] | Mapping[str, Canonical] | None"
 """What may stand in a step's inputs."""
 
 Parts: TypeAlias = Mapping[str, bytes]

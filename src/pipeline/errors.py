@@ -70,6 +70,8 @@ class StoreError(PipelineError):
     """This machine cannot keep what was made: the disk is full, read-only or not ours to write."""
 
     code = "store"
+    errno: int | None = None
+    """The operating system's number for it, where it was the system that said so."""
 
 
 class Interrupted(PipelineError):

@@ -53,6 +53,10 @@ class Artifact(Protocol):
         """How long the making took."""
         ...
 
+    def part_digest(self, part: str) -> str:
+        """SHA-256 of one part, for a later step that uses that part alone."""
+        ...
+
     def read(self, part: str) -> bytes:
         """One part's bytes. Raises NotMadeYet while a plan is only being drawn up."""
         ...

@@ -1,0 +1,266 @@
+"""The store keeps artifacts by key: one file each, whole or absent, verified when it is read.
+
+An artifact's file is one line of JSON (the header), then the parts' bytes one after another. The header holds each
+part's length and SHA-256, so a flipped bit is found before it is used, and one file means one write, one fsync and
+one rename however many parts there are.
+
+    <folder>/ab/abcdef…64 hex digits…     an artifact
+    <folder>/ab/.part-…                   being written, or left by a killed run (`sweep` removes those)
+    <folder>/locks/abcdef…                held while the artifact is being made; a kernel lock, dead with its process
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from time import perf_counter
+
+from pipeline.build.recipe import Parts, Step
+from pipeline.errors import StoreError
+from pipeline.files import disk_error, make_folder, remove_parts, write_whole
+
+_FORMAT = 1
+_KEY = re.compile(r"[0-9a-f]{64}")
+_HEADER_LIMIT_BYTES = 1 << 20
+
+
+class Damaged(Exception):
+    """A stored artifact is not what it was when it was kept. The runner sets it aside and makes it again."""
+
+    def __init__(self, key: str, why: str) -> None:
+        super().__init__(f"artifact {key[:12]}: {why}")
+        self.key = key
+
+
+@dataclass(frozen=True)
+class _Part:
+    offset: int
+    length: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class StoredArtifact:
+    """An artifact on disk: the header is in memory, the bytes are read (and verified) when asked for."""
+
+    path: Path
+    key: str
+    rule: str
+    digest: str
+    made_at: str
+    seconds: float
+    units: float
+    parts: Mapping[str, _Part]
+
+    def read(self, part: str) -> bytes:
+        """Raises Damaged when the bytes are not those that were kept, KeyError for a part there never was."""
+        wanted = self.parts[part]
+        try:
+            with self.path.open("rb") as file:
+                file.seek(wanted.offset)
+                data = file.read(wanted.length)
+        except FileNotFoundError as error:
+            raise Damaged(self.key, "its file is gone") from error
+        except OSError as error:
+            raise disk_error(error, self.path) from error
+        if len(data) != wanted.length:
+            raise Damaged(self.key, f"part {part} is cut off")
+        if hashlib.sha256(data).hexdigest() != wanted.digest:
+            raise Damaged(self.key, f"part {part} has other bytes than were kept")
+        return data
+
+    def part_digest(self, part: str) -> str:
+        return self.parts[part].digest
+
+    def part_length(self, part: str) -> int:
+        return self.parts[part].length
+
+    @cached_property
+    def bytes_on_disk(self) -> int:
+        return sum(part.length for part in self.parts.values())
+
+
+class Store:
+    """Artifacts by key in one folder. Any number of processes may use it at once."""
+
+    def __init__(self, folder: Path, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.folder = folder
+        self._locks = folder / "locks"
+        self._clock = clock
+        self._known_folders: set[Path] = set()
+
+    def find(self, key: str) -> StoredArtifact | None:
+        """The artifact, or None. A file whose header cannot be understood counts as absent."""
+        path = self._path(key)
+        try:
+            with path.open("rb") as file:
+                header = file.readline(_HEADER_LIMIT_BYTES)
+                length = os.fstat(file.fileno()).st_size
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise disk_error(error, path) from error
+        return _understood(path, key, header, length)
+
+    def make(self, step: Step) -> StoredArtifact:
+        """The artifact of `step`, made now unless it is there; made once however many ask at the same time.
+
+        Raises what the step's `make` raises, and StoreError.
+        """
+        with self._lock(step.key):
+            found = self.find(step.key)
+            if found is not None:
+                return found
+            begun = perf_counter()
+            parts = step.make()
+            return self._keep(step, parts, seconds=perf_counter() - begun)
+
+    def set_aside(self, key: str) -> None:
+        """Take a damaged artifact out of use; its bytes are kept under `damaged/` for a person to look at."""
+        folder = self.folder / "damaged"
+        make_folder(folder)
+        with suppress(FileNotFoundError):
+            self._path(key).replace(folder / key)
+
+    def keys(self) -> Iterator[str]:
+        """The keys of all artifacts there are."""
+        with suppress(FileNotFoundError):
+            for entry in os.scandir(self.folder):
+                if len(entry.name) == 2 and entry.is_dir():
+                    yield from (found.name for found in os.scandir(entry.path) if _KEY.fullmatch(found.name))
+
+    def sweep(self, needed: Collection[str], *, older_than: float) -> tuple[int, int]:
+        """Drop the artifacts not `needed` and last written before `older_than` (a time in seconds), and
+        what killed runs left behind. Returns how many artifacts and how many bytes went.
+        """
+        count = freed = 0
+        wanted = frozenset(needed)
+        for key in list(self.keys()):
+            path = self._path(key)
+            if key in wanted:
+                continue
+            with suppress(FileNotFoundError):
+                found = path.stat()
+                if found.st_mtime < older_than:
+                    path.unlink()
+                    count, freed = count + 1, freed + found.st_size
+        self.tidy(older_than=older_than)
+        return count, freed
+
+    def tidy(self, *, older_than: float) -> int:
+        """Remove the unfinished files of killed runs; returns how many."""
+        with suppress(FileNotFoundError):
+            return remove_parts((Path(e.path) for e in os.scandir(self.folder) if e.is_dir()), older_than=older_than)
+        return 0
+
+    def _keep(self, step: Step, parts: Parts, *, seconds: float) -> StoredArtifact:
+        described = {}
+        offset = 0
+        for name, data in parts.items():
+            described[name] = {"offset": offset, "length": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+            offset += len(data)
+        header = json.dumps(
+            {
+                "format": _FORMAT,
+                "key": step.key,
+                "rule": f"{step.rule.name}/{step.rule.version}",
+                "made_at": self._clock().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+                "seconds": round(seconds, 4),
+                "units": step.units,
+                "parts": described,
+            },
+            separators=(",", ":"),
+        ).encode()
+        path = self._path(step.key)
+        if path.parent not in self._known_folders:
+            make_folder(path.parent)
+            self._known_folders.add(path.parent)
+        write_whole(path, header + b"\n", *parts.values())
+        kept = _understood(path, step.key, header + b"\n", len(header) + 1 + offset)
+        if kept is None:  # what was just written must be readable, or the format is broken
+            raise StoreError("an artifact could not be read back", where=str(path))
+        return kept
+
+    def _path(self, key: str) -> Path:
+        return self.folder / key[:2] / key
+
+    @contextmanager
+    def _lock(self, key: str) -> Iterator[None]:
+        """Hold the key's lock; others wait. The kernel lets go of it when the process dies, however it dies."""
+        if self._locks not in self._known_folders:
+            make_folder(self._locks)
+            self._known_folders.add(self._locks)
+        with held(self._locks / key):
+            yield
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Hold an exclusive kernel lock on `path` for the duration; waits for whoever holds it.
+
+    The file is removed while the lock is still held, and whoever waited for it checks that the file they got the
+    lock on is still the one under that name; so no lock files pile up and no two hold "the" lock. (`filelock`
+    leaves its files in place, one for each artifact ever made.)
+    """
+    while True:
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise disk_error(error, path) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if _still_named(descriptor, path):
+                break
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+    try:
+        yield
+    finally:
+        with suppress(FileNotFoundError):
+            path.unlink()
+        os.close(descriptor)
+
+
+def _still_named(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _understood(path: Path, key: str, line: bytes, length: int) -> StoredArtifact | None:
+    """The artifact that a header describes, or None where the file is not what it should be."""
+    try:
+        header = json.loads(line)
+        if header["format"] != _FORMAT or header["key"] != key:
+            return None
+        parts = {
+            str(name): _Part(len(line) + int(part["offset"]), int(part["length"]), str(part["sha256"]))
+            for name, part in header["parts"].items()
+        }
+        if length != len(line) + sum(part.length for part in parts.values()):
+            return None
+        content = "\n".join(f"{name} {part.length} {part.digest}" for name, part in sorted(parts.items()))
+        return StoredArtifact(
+            path=path,
+            key=key,
+            rule=str(header["rule"]),
+            digest=hashlib.sha256(content.encode()).hexdigest(),
+            made_at=str(header["made_at"]),
+            seconds=float(header["seconds"]),
+            units=float(header["units"]),
+            parts=parts,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None

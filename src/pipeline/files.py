@@ -1,0 +1,101 @@
+"""The one place where files appear: whole or not at all.
+
+The order matters and is what makes "the file exists" mean "the file is whole", also after a power cut: write under
+another name in the same folder, flush, fsync the file, rename, fsync the folder.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from pipeline.errors import StoreError
+
+PART_PREFIX = ".part-"
+"""Every unfinished file begins with this, so that a later run can know and remove what a killed one left."""
+
+
+def write_whole(path: Path, *chunks: bytes) -> None:
+    """Readers see the old file or the new one, never half of either.
+
+    Raises StoreError, named by cause, when the disk is full, read-only or not ours; the old file is then untouched.
+    """
+    part = path.with_name(f"{PART_PREFIX}{os.getpid()}-{secrets.token_hex(4)}")
+    try:
+        with part.open("xb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        settle(part, path)
+    except OSError as error:
+        raise disk_error(error, path) from error
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def settle(part: Path, final: Path) -> None:
+    """Give a finished, fsynced file its final name, and make the name itself durable. Raises OSError."""
+    part.replace(final)
+    sync_folder(final.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some file systems (certain FUSE and network mounts) cannot sync a folder and say so with EINVAL.
+        if error.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it. Raises StoreError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise disk_error(error, folder) from error
+
+
+def remove_parts(folders: Iterable[Path], *, older_than: float) -> int:
+    """Remove what killed runs left unfinished; returns how many files. `older_than` is a time in seconds."""
+    removed = 0
+    for folder in folders:
+        with suppress(FileNotFoundError):
+            for part in folder.glob(f"{PART_PREFIX}*"):
+                with suppress(OSError):
+                    if part.stat().st_mtime < older_than:
+                        part.unlink()
+                        removed += 1
+    return removed
+
+
+_CAUSES = {
+    errno.ENOSPC: ("the disk is full", "Free some space and run it again; nothing finished is lost."),
+    errno.EDQUOT: ("the disk quota is used up", "Free some space and run it again; nothing finished is lost."),
+    errno.EROFS: ("the file system is read-only", "Mount it writable, or choose another folder in the settings."),
+    errno.EACCES: ("this user may not write there", "Change the folder's owner or mode, or choose another folder."),
+    errno.EPERM: ("this user may not write there", "Change the folder's owner or mode, or choose another folder."),
+    errno.EIO: ("the disk reported an input/output error", "Check the disk; nothing finished is lost."),
+    errno.EMFILE: ("too many files are open", "Raise the limit (ulimit -n) and run it again."),
+    errno.ENAMETOOLONG: ("the name is too long for this file system", "Shorten the topic's title."),
+    errno.ENOTDIR: ("a file stands where a folder is needed", "Move that file away."),
+    errno.EEXIST: ("a file stands where a folder is needed", "Move that file away."),
+}
+
+
+def disk_error(error: OSError, path: Path) -> StoreError:
+    """The named form of what the operating system said about `path`."""
+    what, hint = _CAUSES.get(error.errno or 0, (error.strerror or str(error), "See what the system says of this path."))
+    failure = StoreError(what, where=str(path), hint=hint)
+    failure.errno = error.errno
+    return failure

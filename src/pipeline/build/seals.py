@@ -32,6 +32,8 @@ class Seals:
     """Input file → its state, and the names of the jobs that it gave."""
     jobs: dict[str, tuple[str, dict[str, Signature]]] = field(default_factory=dict)
     """Job → fingerprint, and the state of each published file."""
+    taken: dict[str, str] = field(default_factory=dict)
+    """Job → the identity of what asked for it, so that a name once given stays with its owner."""
 
     @classmethod
     def load(cls, path: Path) -> Seals:
@@ -47,6 +49,7 @@ class Seals:
                     name: (mark, {file: tuple(state) for file, state in files.items()})
                     for name, (mark, files) in raw["jobs"].items()
                 },
+                dict(raw["taken"]),
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return cls(path)
@@ -72,7 +75,7 @@ class Seals:
 
     def seal(self, name: str, fingerprint: str, folder: Path, files: Iterable[str]) -> None:
         """Remember a finished job by the files it published. Raises OSError."""
-        self.jobs[name] = (fingerprint, {file: state_of(os.stat(folder / file)) for file in files})
+        self.jobs[name] = (fingerprint, {file: state_of((folder / file).stat()) for file in files})
 
     def forget(self, names: Iterable[str]) -> None:
         for name in names:

@@ -62,6 +62,10 @@ class Promise:
         del part  # any part of what is to be made is to be made
         return self.digest
 
+    def part_length(self, part: str) -> int:
+        del part
+        return 0
+
     def read(self, part: str) -> bytes:
         raise NotMadeYet(part)
 

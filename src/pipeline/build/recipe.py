@@ -57,6 +57,10 @@ class Artifact(Protocol):
         """SHA-256 of one part, for a later step that uses that part alone."""
         ...
 
+    def part_length(self, part: str) -> int:
+        """How many bytes a part has."""
+        ...
+
     def read(self, part: str) -> bytes:
         """One part's bytes. Raises NotMadeYet while a plan is only being drawn up."""
         ...

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pipeline.build.recipe import Artifact
 from pipeline.errors import InputError
@@ -31,42 +32,71 @@ class Edition:
     """Everything that is published of one topic."""
 
     slug: str
-    files: Mapping[str, Piece]
+    pieces: Mapping[str, Piece]
     """File name → its bytes; the manifest comes by itself."""
-    about: Mapping[str, object]
-    """What the manifest says beside the files."""
+    about: Callable[[], Mapping[str, object]]
+    """What the manifest says beside the files; asked for once everything is made, because it holds what was
+    measured on it."""
     fixed: Mapping[str, bytes] = field(default_factory=dict)
     """Files whose bytes are not an artifact's: a script edited by hand, kept to the byte."""
 
+    @property
+    def entries(self) -> dict[str, dict[str, object]]:
+        """File name → length, SHA-256, and the artifact it is."""
+        entries: dict[str, dict[str, object]] = {
+            name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in self.fixed.items()
+        }
+        for name, piece in self.pieces.items():
+            entries[name] = {
+                "bytes": piece.artifact.part_length(piece.part),
+                "sha256": piece.artifact.part_digest(piece.part),
+                "key": piece.artifact.key,
+                "made_at": piece.artifact.made_at,
+            }
+        return dict(sorted(entries.items()))
+
+    @property
+    def manifest(self) -> bytes:
+        """The manifest's text. It says when things were made, never when they were published, so that publishing
+        the same artifacts again gives the same bytes.
+        """
+        made_at = max((piece.artifact.made_at for piece in self.pieces.values()), default="")
+        manifest = {"format": MANIFEST_FORMAT, **self.about(), "made_at": made_at, "files": self.entries}
+        return (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode()
+
+    def read(self, name: str) -> bytes:
+        """A file's bytes. Raises Damaged when the artifact is not what it was."""
+        piece = self.pieces.get(name)
+        return self.fixed[name] if piece is None else piece.artifact.read(piece.part)
+
+
+def stale(edition: Edition, folder: Path) -> tuple[str, ...]:
+    """The files in `folder` that are not what the edition says. Reads, changes nothing."""
+    wrong = [name for name, entry in edition.entries.items() if digest_on_disk(folder / name) != entry["sha256"]]
+    if wrong or digest_on_disk(folder / MANIFEST) != hashlib.sha256(edition.manifest).hexdigest():
+        wrong.append(MANIFEST)
+    return tuple(wrong)
+
 
 def publish(edition: Edition, folder: Path, *, ours: Collection[str]) -> tuple[str, ...]:
-    """Bring `folder` to what the edition says; files that are already so are left alone. Returns the file names.
+    """Bring `folder` to what the edition says; files that are already so are left alone. Returns all file names.
 
     `ours` holds the SHA-256 of every script.md that the pipeline itself has put there. Raises InputError when
     script.md holds anything else (it was edited while the episode was being made), StoreError, and Damaged
     when an artifact turns out not to be what it was.
     """
     make_folder(folder)
-    entries: dict[str, dict[str, object]] = {}
-    made_at = ""
-    for name in sorted(edition.files.keys() | edition.fixed.keys()):
-        piece = edition.files.get(name)
-        data = edition.fixed[name] if piece is None else piece.artifact.read(piece.part)
-        digest = hashlib.sha256(data).hexdigest()
-        _put(folder / name, data, digest, ours)
-        entries[name] = {"bytes": len(data), "sha256": digest}
-        if piece is not None:
-            entries[name] |= {"key": piece.artifact.key, "made_at": piece.artifact.made_at}
-            made_at = max(made_at, piece.artifact.made_at)
+    wrong = stale(edition, folder)
     before = read_manifest(folder)
-    manifest = {"format": MANIFEST_FORMAT, **edition.about, "made_at": made_at, "files": entries}
-    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
-    _put(folder / MANIFEST, text.encode(), hashlib.sha256(text.encode()).hexdigest(), ours)
-    _withdraw(folder, before, entries)
-    return (*entries, MANIFEST)
+    for name in wrong:
+        if name == SCRIPT:
+            _keep_off_edits(folder / SCRIPT, ours)
+        write_whole(folder / name, edition.manifest if name == MANIFEST else edition.read(name))
+    _withdraw(folder, before, edition.entries)
+    return (*edition.entries, MANIFEST)
 
 
-def read_manifest(folder: Path) -> dict[str, object]:
+def read_manifest(folder: Path) -> dict[str, Any]:
     """What the manifest in `folder` says; empty where there is none that can be read."""
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
@@ -75,30 +105,44 @@ def read_manifest(folder: Path) -> dict[str, object]:
     return manifest if isinstance(manifest, dict) else {}
 
 
+def verify(folder: Path) -> tuple[str, ...]:
+    """What is wrong with a published episode, one line each; nothing when every file is as its manifest says."""
+    manifest = read_manifest(folder)
+    files = manifest.get("files")
+    if manifest.get("format") != MANIFEST_FORMAT or not isinstance(files, dict) or not files:
+        return (f"{MANIFEST} is missing or cannot be read",)
+    faults = []
+    for name, entry in files.items():
+        found = digest_on_disk(folder / name) if Path(name).name == name else None
+        if found is None:
+            faults.append(f"{name} is missing")
+        elif not isinstance(entry, dict) or found != entry.get("sha256"):
+            faults.append(f"{name} is not what the manifest says")
+    return tuple(faults)
+
+
 def digest_on_disk(path: Path) -> str | None:
     """SHA-256 of a file, or None where there is none. Raises StoreError when it cannot be read."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
         return None
     except OSError as error:
         raise disk_error(error, path) from error
 
 
-def _put(path: Path, data: bytes, digest: str, ours: Collection[str]) -> None:
-    found = digest_on_disk(path)
-    if found == digest:
-        return
-    if path.name == SCRIPT and found is not None and found not in ours:
+def _keep_off_edits(script: Path, ours: Collection[str]) -> None:
+    found = digest_on_disk(script)
+    if found is not None and found not in ours:
         raise InputError(
             "the script was edited while its episode was being made",
-            where=str(path),
+            where=str(script),
             hint="Nothing of the edit is lost: run it again, and the episode is made from it.",
         )
-    write_whole(path, data)
 
 
-def _withdraw(folder: Path, before: Mapping[str, object], entries: Mapping[str, object]) -> None:
+def _withdraw(folder: Path, before: Mapping[str, Any], entries: Mapping[str, object]) -> None:
     """Remove files that an earlier edition published and this one does not have (FLAC switched off), as long as
     they are still what was published.
     """

@@ -65,5 +65,5 @@ def _step(sentence: Sentence, voice: Voice, identity: VoiceIdentity, speaker: st
         },
         make=make,
         label=label,
-        units=sum(len(word.spoken) for word in sentence.words),
+        units=float(sum(len(word.spoken) for word in sentence.words)),
     )

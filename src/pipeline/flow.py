@@ -1,0 +1,179 @@
+"""READ THIS FIRST: an episode, stage by stage.
+
+    topic ─► script ─► sentences ─► speech (one artifact a sentence) ─► mix ─► captions ─► what is published
+
+A flow yields steps and is sent their artifacts. The runner carries it out; the plan looks it through without
+making anything; both see the same episode, because there is only this one description of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from pipeline.build.recipe import Flow
+from pipeline.domain.script import Script
+from pipeline.domain.topic import Mode, Topic
+from pipeline.errors import InputError
+from pipeline.ports import Voice, VoiceIdentity, Writer, WriterIdentity
+from pipeline.slugs import source_identity
+from pipeline.stages import captions, casting, mix, speech
+from pipeline.stages import script as scripts
+from pipeline.stages.publish import SCRIPT, Edition, Piece
+from pipeline.text import script_file, utterances
+from pipeline.text.pronunciations import Pronunciations
+from pipeline.text.style_file import Style
+
+# Letters spoken for each word of a script, blanks left out: English runs to 4.7, Portuguese to 4.9.
+_LETTERS_A_WORD = 4.8
+
+NOTICE = "Voice synthesised by a machine; the script was written by a language model."
+NOTICE_READ = "Voice synthesised by a machine."
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What an episode is made with: engines and everything a person has set."""
+
+    writer: Writer
+    voice: Voice
+    style: Callable[[str], Style]
+    """Raises InputError for a style there is no prompt file for."""
+    pronunciations: Pronunciations
+    voices: casting.Preferences
+    sound: mix.Sound
+    rate: float
+    """The speaking rate: 1 is the voice's own pace."""
+    tries: int
+    """How often a script may be asked for again when it fails its checks."""
+    fingerprint: str
+    """One digest over all of this: while it stands, a finished episode of an unchanged topic is up to date."""
+    provenance: Mapping[str, object] = field(default_factory=dict)
+    """What every manifest says about this installation."""
+
+    def still_to_come(self, topic: Topic, seen: set[str]) -> list[tuple[str, str, float]]:
+        """Work that follows once the script is there: rule, resource and units, estimated from the length asked."""
+        expected = (
+            (speech.RULE, topic.words * _LETTERS_A_WORD),
+            (mix.RULE, float(topic.words)),
+            (captions.RULE, float(topic.words)),
+        )
+        return [(rule.name, rule.resource, units) for rule, units in expected if rule.name not in seen]
+
+
+def episode(topic: Topic, slug: str, desk: Desk, *, edited: bytes | None = None) -> Flow[Edition]:
+    """Everything from a topic to what is published of it.
+
+    `edited` is the script as a person left it, to the byte; it is then used as it is, and no writer is asked.
+    Raises InputError before any engine works where the topic cannot be made: no voice, no such style, a script
+    with a fault in it.
+    """
+    if edited is None:
+        identity = casting.cast(topic, desk.voice.installed(), desk.voices)
+        written = yield from _script(topic, desk)
+        script = written.script
+    else:
+        written = None
+        script = script_file.parse(_text(edited, slug), where=f"output/{slug}/{SCRIPT}")
+        identity = casting.cast(_in_language(topic, script), desk.voice.installed(), desk.voices)
+
+    said = utterances.of(script, desk.pronunciations)
+    speaker = (topic.voice or "").partition("#")[2]
+    spoken = yield from speech.speak(said, desk.voice, identity, speaker=speaker, rate=desk.rate)
+    by_machine = edited is None and topic.mode is Mode.WRITE
+    notice = NOTICE if by_machine else NOTICE_READ
+    programme = yield from mix.mix(script, spoken, desk.sound, topic, notice)
+    captioned = yield from captions.caption(programme, script.language, words=script.word_count)
+
+    pieces = {
+        "audio.mp3": Piece(programme, "audio.mp3"),
+        "captions.vtt": Piece(captioned, "captions.vtt"),
+        "captions.srt": Piece(captioned, "captions.srt"),
+        "transcript.json": Piece(captioned, "transcript.json"),
+    }
+    if desk.sound.flac:
+        pieces["audio.flac"] = Piece(programme, "audio.flac")
+    fixed = {}
+    if edited is None and written is not None:
+        pieces[SCRIPT] = Piece(written.artifact, SCRIPT)
+    elif edited is not None:
+        fixed[SCRIPT] = edited
+
+    def about() -> dict[str, object]:
+        return {
+            "title": script.title,
+            "slug": slug,
+            "language": script.language,
+            "tags": list(topic.tags),
+            "date": topic.date.isoformat() if topic.date else None,
+            "identity": source_identity(topic),
+            "source": {"path": topic.source.path, "line": topic.source.line},
+            "ai_generated": {"script": by_machine, "speech": True, "notice": notice},
+            "script": {
+                "mode": topic.mode.value,
+                "style": topic.style if topic.mode is Mode.WRITE else None,
+                "edited_by_hand": edited is not None,
+                "words": script.word_count,
+                "words_asked": topic.words if topic.mode is Mode.WRITE else None,
+                "segments": [segment.title for segment in script.segments],
+                "picture_prompts": [segment.picture_prompt for segment in script.segments],
+                "sentences": len(said),
+                "how": written.about if written is not None else None,
+            },
+            "engines": {
+                "writer": _writer(desk) if by_machine else None,
+                "voice": _voice(identity, speaker, desk.rate),
+            },
+            "audio": mix.measured(programme),
+            **desk.provenance,
+        }
+
+    return Edition(slug=slug, pieces=pieces, fixed=fixed, about=about)
+
+
+def _script(topic: Topic, desk: Desk) -> Flow[scripts.Written]:
+    if topic.mode is Mode.READ:
+        return (yield from scripts.read(topic))
+    return (yield from scripts.write(topic, desk.style(topic.style), desk.writer, tries=desk.tries))
+
+
+def _text(edited: bytes, slug: str) -> str:
+    try:
+        return edited.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            "the edited script is not UTF-8 text",
+            where=f"output/{slug}/{SCRIPT}",
+            hint="Save it as UTF-8 in your editor. The edit is kept as it is.",
+        ) from error
+
+
+def _in_language(topic: Topic, script: Script) -> Topic:
+    """The topic as the voice must see it: a person may have translated the script."""
+    if script.language == topic.language:
+        return topic
+    return Topic(title=topic.title, source=topic.source, language=script.language, voice=topic.voice, mode=topic.mode)
+
+
+def _writer(desk: Desk) -> dict[str, object]:
+    identity: WriterIdentity = desk.writer.describe()
+    return {
+        "engine": identity.engine,
+        "model": identity.name,
+        "sha256": identity.digest,
+        "licence": identity.licence,
+        **identity.details,
+    }
+
+
+def _voice(identity: VoiceIdentity, speaker: str, rate: float) -> dict[str, object]:
+    return {
+        "engine": identity.engine,
+        "voice": identity.name,
+        "speaker": speaker or None,
+        "sha256": identity.digest,
+        "language": identity.language,
+        "licence": identity.licence,
+        "speaking_rate": rate,
+        **identity.details,
+    }

@@ -1,0 +1,147 @@
+"""What is remembered of each episode between runs: from what it was made, how it ended, and how long things take.
+
+Each is a small file that can be lost without harm: the next plan then knows fewer reasons and worse estimates.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.build.plan import Trail
+from pipeline.errors import EngineNonsense, PipelineError
+from pipeline.files import make_folder, write_whole
+
+# How many of an episode's published scripts are known as the pipeline's own. More than one, because a run may be
+# killed between publishing a new script and its manifest; twenty covers twenty such kills in a row.
+_SCRIPTS_REMEMBERED = 20
+# Measurements fade: the newest few hundred units of work weigh as much as everything before them.
+_FADE = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What one episode was made from the last time."""
+
+    trail: Trail = field(default_factory=dict)
+    scripts: tuple[str, ...] = ()
+    """SHA-256 of each script.md that the pipeline published or was about to."""
+
+    def with_script(self, digest: str) -> Record:
+        others = tuple(known for known in self.scripts if known != digest)
+        return Record(self.trail, (*others, digest)[-_SCRIPTS_REMEMBERED:])
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How an episode's last try ended, for `status`."""
+
+    code: str
+    what: str
+    where: str
+    hint: str
+    at: str
+    """RFC 3339, UTC."""
+    answer: str = ""
+    """The file that keeps an engine's unusable answer, where there was one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    folder: Path
+
+    def load(self, slug: str) -> Record:
+        raw = _read(self._path(slug))
+        try:
+            trail = {str(place): [dict(step) for step in steps] for place, steps in raw["trail"].items()}
+            return Record(trail, tuple(map(str, raw["scripts"])))
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return Record()
+
+    def save(self, slug: str, record: Record) -> None:
+        """Raises StoreError."""
+        make_folder(self.folder)
+        _write(self._path(slug), {"trail": record.trail, "scripts": record.scripts})
+
+    def _path(self, slug: str) -> Path:
+        return self.folder / f"{slug}.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    folder: Path
+
+    def keep(self, slug: str, error: PipelineError, *, at: str) -> Failure:
+        """Raises StoreError."""
+        make_folder(self.folder)
+        answer = ""
+        if isinstance(error, EngineNonsense) and error.answer:
+            kept = self.folder / f"{slug}.answer.txt"
+            write_whole(kept, error.answer.encode("utf-8", "replace"))
+            answer = str(kept)
+        failure = Failure(error.code, error.what, error.where, error.hint, at, answer)
+        _write(self.folder / f"{slug}.json", {name: getattr(failure, name) for name in Failure.__dataclass_fields__})
+        return failure
+
+    def of(self, slug: str) -> Failure | None:
+        try:
+            return Failure(**_read(self.folder / f"{slug}.json"))
+        except TypeError:
+            return None
+
+    def clear(self, slug: str) -> None:
+        for name in (f"{slug}.json", f"{slug}.answer.txt"):
+            with suppress(OSError):
+                (self.folder / name).unlink(missing_ok=True)
+
+
+@dataclass(slots=True)
+class Measured:
+    """Seconds for a unit of work, by rule and engine: what estimates come from."""
+
+    path: Path
+    sums: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Rule → units done and seconds they took, faded."""
+
+    @classmethod
+    def load(cls, path: Path) -> Measured:
+        sums = {}
+        for name, pair in _read(path).items():
+            with suppress(TypeError, ValueError):
+                units, seconds = pair
+                sums[name] = (float(units), float(seconds))
+        return cls(path, sums)
+
+    def add(self, done: Mapping[str, tuple[float, float]]) -> None:
+        """Take in one run's work: rule → units and seconds."""
+        for name, (units, seconds) in done.items():
+            before = self.sums.get(name, (0.0, 0.0))
+            self.sums[name] = (before[0] * _FADE + units, before[1] * _FADE + seconds)
+
+    def save(self) -> None:
+        """Raises StoreError."""
+        make_folder(self.path.parent)
+        _write(self.path, {name: [round(units, 3), round(seconds, 4)] for name, (units, seconds) in self.sums.items()})
+
+    def seconds(self, rule: str, units: float) -> float | None:
+        """How long so much work of a rule takes on one executor thread; None where it was never measured."""
+        known = self.sums.get(rule)
+        if known is None or known[0] <= 0:
+            return None
+        return units * known[1] / known[0]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        raw = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return raw if isinstance(raw, dict) else {}
+
+
+def _write(path: Path, value: Mapping[str, object]) -> None:
+    write_whole(path, json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode())

@@ -1,0 +1,360 @@
+"""One project at work: which topics there are, what is to be made of them, and the making.
+
+A run and a plan begin with the same survey of `input/` and the same flows; all that differs is whether the steps
+are carried out or looked through.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from threading import Event as Flag
+
+from pipeline import inbox
+from pipeline.build.plan import Outlook, Trail, Verdict, look_through
+from pipeline.build.recipe import Flow, digest_of
+from pipeline.build.runner import Event, Job, Kind, Outcome, Runner
+from pipeline.build.seals import Seals
+from pipeline.build.store import Store, held
+from pipeline.domain.topic import Topic
+from pipeline.edits import Edits
+from pipeline.errors import InputError, Interrupted, PipelineError
+from pipeline.files import make_folder
+from pipeline.flow import Desk, episode
+from pipeline.records import Failure, Failures, Measured, Record, Records
+from pipeline.slugs import assign, source_identity
+from pipeline.stages.publish import MANIFEST, SCRIPT, Edition, publish, read_manifest, stale
+
+# Seals are written now and then during a long run, so that a killed one has little to look at again.
+_SEAL_EVERY = 200
+# `clean` leaves alone what was made in the last hour: another run may be about to use it.
+CLEAN_GRACE_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where a project's things are. All absolute."""
+
+    project: Path
+    input: Path
+    output: Path
+    data: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A topic and the name of its episode's folder."""
+
+    topic: Topic
+    slug: str
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What lies in `input/`."""
+
+    finished: tuple[str, ...]
+    """Episodes of which nothing has changed since they were made; seen by their seals, not looked into."""
+    works: tuple[Work, ...]
+    """The topics that must be looked at properly."""
+    refused: tuple[InputError, ...]
+    sources: Mapping[str, tuple[tuple[int, ...], tuple[str, ...]]] = field(repr=False)
+    """Input file → its state and the episodes it asks for; only files of which every topic was good."""
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodePlan:
+    """What a run would do for one episode."""
+
+    work: Work
+    to_make: tuple[Verdict, ...] = ()
+    whole: bool = True
+    """False where more will follow that cannot be told before the script is there."""
+    to_publish: tuple[str, ...] = ()
+    edited: bool = False
+    """The script is a person's own and is kept as it is."""
+    seconds: float | None = None
+    """How long it will take, by what was measured; None where nothing was yet."""
+    error: PipelineError | None = None
+
+    @property
+    def nothing_to_do(self) -> bool:
+        return self.error is None and not self.to_make and not self.to_publish
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    finished: tuple[str, ...]
+    episodes: tuple[EpisodePlan, ...]
+    refused: tuple[InputError, ...]
+
+    @property
+    def nothing_to_do(self) -> bool:
+        return all(episode.nothing_to_do for episode in self.episodes)
+
+    @property
+    def seconds(self) -> float | None:
+        known = [episode.seconds for episode in self.episodes if episode.seconds is not None]
+        return sum(known) if known else None
+
+
+class Studio:
+    """Everything one project needs to plan, run and report. Made by `wiring`."""
+
+    def __init__(
+        self,
+        folders: Folders,
+        desk: Desk,
+        defaults: inbox.TopicDefaults,
+        *,
+        executors: Callable[[], Mapping[str, Executor]],
+        threads: Mapping[str, int],
+        open_at_once: int,
+        stop: Flag,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.folders = folders
+        self.store = Store(folders.data / "store", clock=clock)
+        self.edits = Edits(folders.data / "edits", folders.output)
+        self.failures = Failures(folders.data / "failures")
+        self.records = Records(folders.data / "records")
+        self.seals = Seals.load(folders.data / "seals.json")
+        self.measured = Measured.load(folders.data / "measured.json")
+        self._desk = desk
+        self._defaults = defaults
+        self._executors = executors
+        self._threads = threads
+        self._open_at_once = open_at_once
+        self._stop = stop
+        self._clock = clock
+        self._runner: Runner[Edition, str] | None = None
+
+    # -- what there is -------------------------------------------------------------------------------------------
+
+    def survey(self) -> Survey:
+        """Look at `input/`; reads only the files whose state, or whose episodes' state, has changed."""
+        scan = inbox.scan(self.folders.input, self.folders.project)
+        refused = list(scan.refused)
+        finished: list[str] = []
+        read: list[tuple[inbox.FoundFile, Sequence[Topic], bool]] = []
+        for found in scan.files:
+            names = self.seals.unbroken(found.name, found.signature, self._desk.fingerprint, self.folders.output)
+            if names is not None:
+                finished += names
+                continue
+            reading = inbox.read(found, defaults=self._defaults)
+            refused += reading.refused
+            read.append((found, reading.topics, not reading.refused))
+        topics = [topic for _, topics, _ in read for topic in topics]
+        slugs = assign(topics, self._taken())
+        works = tuple(Work(topic, slugs[source_identity(topic)]) for topic in topics)
+        sources = {
+            found.name: (found.signature, tuple(slugs[source_identity(topic)] for topic in topics_of))
+            for found, topics_of, good in read
+            if good
+        }
+        return Survey(tuple(finished), works, tuple(refused), sources)
+
+    def _taken(self) -> Mapping[str, str]:
+        """Which source owns which folder. Seals know; where they are lost, the manifests do."""
+        if self.seals.taken or not self.folders.output.is_dir():
+            return self.seals.taken
+        found = {}
+        for folder in self.folders.output.iterdir():
+            identity = read_manifest(folder).get("identity") if folder.is_dir() else None
+            if isinstance(identity, str):
+                found[folder.name] = identity
+        return found
+
+    # -- planning ------------------------------------------------------------------------------------------------
+
+    def plan(self, survey: Survey) -> Plan:
+        """What a run would make and why. Changes nothing and asks no engine to work."""
+        return Plan(survey.finished, tuple(self._plan_one(work) for work in survey.works), survey.refused)
+
+    def _plan_one(self, work: Work) -> EpisodePlan:
+        record = self.records.load(work.slug)
+        try:
+            edited = self.edits.newer(work.slug, self._ours(work.slug, record)) or self.edits.of(work.slug)
+            flow = episode(work.topic, work.slug, self._desk, edited=edited)
+            outlook = look_through(flow, self.store.find, record.trail)
+            to_publish = ()
+            if outlook.result is not None and not outlook.to_make:
+                to_publish = stale(outlook.result, self.folders.output / work.slug)
+        except PipelineError as error:
+            return EpisodePlan(work, error=error)
+        return EpisodePlan(
+            work,
+            outlook.to_make,
+            outlook.whole,
+            to_publish,
+            edited is not None,
+            self._estimate(outlook, work.topic),
+        )
+
+    def _estimate(self, outlook: Outlook[Edition], topic: Topic) -> float | None:
+        """Seconds, by rule from what was measured, each resource's work shared by its threads."""
+        work = [(verdict.step.rule.name, verdict.step.rule.resource, verdict.step.units) for verdict in outlook.to_make]
+        if not outlook.whole:
+            work += self._desk.still_to_come(topic, {verdict.step.rule.name for verdict in outlook.verdicts})
+        known = [
+            seconds / self._threads.get(resource, 1)
+            for name, resource, units in work
+            if (seconds := self.measured.seconds(name, units)) is not None
+        ]
+        return sum(known) if known else (0.0 if not work else None)
+
+    # -- running -------------------------------------------------------------------------------------------------
+
+    def run(self, survey: Survey, notify: Callable[[Event], None]) -> Iterator[Outcome[str]]:
+        """Make and publish every episode of the survey; each outcome comes as its episode ends."""
+        make_folder(self.folders.output)
+        spent: dict[str, tuple[float, float]] = {}
+
+        def listen(event: Event) -> None:
+            if event.kind is Kind.MADE and event.step is not None:
+                units, seconds = spent.get(event.step.rule.name, (0.0, 0.0))
+                spent[event.step.rule.name] = (units + event.step.units, seconds + event.seconds)
+            notify(event)
+
+        executors = self._executors()
+        runner: Runner[Edition, str] = Runner(
+            self.store, executors, open_at_once=self._open_at_once, notify=listen, stop=self._stop
+        )
+        self._runner = runner
+        try:
+            for count, outcome in enumerate(runner.run(self._job(work) for work in survey.works), 1):
+                self._note(outcome)
+                yield outcome
+                if count % _SEAL_EVERY == 0:
+                    self.seals.save()
+        finally:
+            for executor in set(executors.values()):
+                executor.shutdown(wait=True, cancel_futures=True)
+            self._seal(survey)
+            self.measured.add(spent)
+            if spent:
+                self.measured.save()
+
+    def interrupt(self) -> None:
+        """Have the run stop: what is being made is finished or given up by its engine. Safe in a signal handler."""
+        self._stop.set()
+        if self._runner is not None:
+            self._runner.wake()
+
+    def _job(self, work: Work) -> Job[Edition, str]:
+        record = self.records.load(work.slug)
+        return Job(
+            work.slug,
+            flow=lambda: self._flow(work, record),
+            finish=lambda edition, trail: self._publish(work, edition, trail, record),
+            earlier=record.trail,
+        )
+
+    def _flow(self, work: Work, record: Record) -> Flow[Edition]:
+        self.edits.adopt(work.slug, self._ours(work.slug, record))
+        return (yield from episode(work.topic, work.slug, self._desk, edited=self.edits.of(work.slug)))
+
+    def _publish(self, work: Work, edition: Edition, trail: Trail, record: Record) -> str:
+        folder = self.folders.output / work.slug
+        make_folder(self.store.folder / "locks")
+        with held(self.store.folder / "locks" / f"episode-{work.slug}"):
+            digest = edition.entries[SCRIPT]["sha256"]
+            now = Record(trail, record.scripts)
+            if SCRIPT in edition.pieces:
+                # Known as ours before it is there: a run killed between script and manifest must not find its own
+                # script and take it for a person's.
+                now = now.with_script(str(digest))
+            if now != record:
+                self.records.save(work.slug, now)
+            names = publish(edition, folder, ours={*self._ours(work.slug, now), str(digest)})
+        self.failures.clear(work.slug)
+        self.seals.seal(work.slug, self._desk.fingerprint, folder, names)
+        self.seals.taken[work.slug] = source_identity(work.topic)
+        return str(folder)
+
+    def _ours(self, slug: str, record: Record) -> frozenset[str]:
+        """The digests of scripts that are the pipeline's own, in the episode's folder."""
+        manifest = read_manifest(self.folders.output / slug) if not record.scripts else {}
+        script, files = manifest.get("script"), manifest.get("files")
+        if isinstance(script, dict) and script.get("edited_by_hand") is False and isinstance(files, dict):
+            entry = files.get(SCRIPT)
+            if isinstance(entry, dict):
+                return frozenset({str(entry.get("sha256"))})
+        return frozenset(record.scripts)
+
+    def _note(self, outcome: Outcome[str]) -> None:
+        if isinstance(outcome.error, Interrupted) or outcome.error is None:
+            return
+        self.seals.forget([outcome.name])
+        error = outcome.error
+        if not isinstance(error, PipelineError):
+            error = PipelineError(
+                f"a fault in the pipeline itself: {type(error).__name__}: {error}",
+                hint="The log has the whole of it; the topic is kept. Please report it.",
+            )
+        self.failures.keep(outcome.name, error, at=self._clock().isoformat(timespec="seconds"))
+
+    def _seal(self, survey: Survey) -> None:
+        if not survey.works and not survey.sources:
+            return
+        for name, (state, slugs) in survey.sources.items():
+            self.seals.sources[name] = (state, list(slugs))
+        self.seals.save()
+
+    # -- afterwards ----------------------------------------------------------------------------------------------
+
+    def rewrite(self, slug: str) -> Path | None:
+        """Give up a person's script, so that the next run writes it anew; returns where the edit lies now."""
+        record = self.records.load(slug)
+        self.edits.adopt(slug, self._ours(slug, record))
+        edited = self.edits.of(slug)
+        if edited is None:
+            return None
+        self.records.save(slug, record.with_script(sha256(edited).hexdigest()))
+        kept = self.edits.discard(slug)
+        self.seals.forget([slug])
+        self.seals.save()
+        return kept
+
+    def failure(self, slug: str) -> Failure | None:
+        return self.failures.of(slug)
+
+    def clean(self) -> tuple[int, int]:
+        """Drop artifacts that no topic in `input/` needs; returns how many, and how many bytes.
+
+        Raises PipelineError when a topic cannot be read or looked through: what it needs is then not known, and
+        a slip of the pen in a topic file must not cost the hours that its episode took.
+        """
+        needed: set[str] = set()
+        scan = inbox.scan(self.folders.input, self.folders.project)
+        topics: list[Topic] = []
+        for found in scan.files:
+            reading = inbox.read(found, defaults=self._defaults)
+            for refused in (*scan.refused, *reading.refused):
+                raise refused
+            topics += reading.topics
+        slugs = assign(topics, self._taken())
+        for topic in topics:
+            slug = slugs[source_identity(topic)]
+            edited = self.edits.newer(slug, self._ours(slug, self.records.load(slug))) or self.edits.of(slug)
+            outlook = look_through(episode(topic, slug, self._desk, edited=edited), self.store.find)
+            needed.update(verdict.step.key for verdict in outlook.verdicts)
+        return self.store.sweep(needed, older_than=time.time() - CLEAN_GRACE_SECONDS)
+
+    def episodes_on_disk(self) -> Iterable[str]:
+        """The folders in `output/` that hold a manifest."""
+        if self.folders.output.is_dir():
+            for folder in sorted(self.folders.output.iterdir()):
+                if (folder / MANIFEST).is_file():
+                    yield folder.name
+
+
+def fingerprint_of(value: Mapping[str, object]) -> str:
+    """One digest over everything but the topics that decides what an episode is."""
+    return digest_of(value)  # type: ignore[arg-type]  # plain data by construction

@@ -82,6 +82,7 @@ def remove_parts(folders: Iterable[Path], *, older_than: float) -> int:
 _CAUSES = {
     errno.ENOSPC: ("the disk is full", "Free some space and run it again; nothing finished is lost."),
     errno.EDQUOT: ("the disk quota is used up", "Free some space and run it again; nothing finished is lost."),
+    errno.EFBIG: ("the file would be larger than this system allows", "Raise the limit (ulimit -f) and run it again."),
     errno.EROFS: ("the file system is read-only", "Mount it writable, or choose another folder in the settings."),
     errno.EACCES: ("this user may not write there", "Change the folder's owner or mode, or choose another folder."),
     errno.EPERM: ("this user may not write there", "Change the folder's owner or mode, or choose another folder."),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from build_steps import Kitchen
 
 from pipeline.build.plan import look_through
 from pipeline.build.recipe import Canonical, Flow
 from pipeline.build.store import Store
+from tests.unit.build_steps import Kitchen
 
 
 @pytest.fixture

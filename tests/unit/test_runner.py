@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from build_steps import RULE, Kitchen
 
 from pipeline.build.plan import Trail
 from pipeline.build.recipe import Flow, Parts, Rule, Step
 from pipeline.build.runner import Event, Job, Kind, Outcome, Runner
 from pipeline.build.store import Store
 from pipeline.errors import EngineRefused, Interrupted
+from tests.unit.build_steps import RULE, Kitchen
 
 Made = tuple[str, ...]
 
@@ -31,7 +31,7 @@ def pools(**sizes: int) -> Iterator[dict[str, Executor]]:
 
 
 def job(name: str, flow: Callable[[], Flow[Made]]) -> Job[Made, Made]:
-    return Job(name, flow, finish=lambda keys, trail: keys)
+    return Job(name, flow, finish=lambda keys, _: keys)
 
 
 def run(

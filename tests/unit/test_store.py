@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
+import signal
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.synchronize import Event as ProcessEvent
 from pathlib import Path
 
 import pytest
-from build_steps import RULE, Kitchen
 
-from pipeline.build.recipe import Parts, Step
+from pipeline.build.recipe import Step
 from pipeline.build.store import Damaged, Store, held
 from pipeline.errors import StoreError
+from tests.unit.build_steps import RULE, Kitchen
 
 
 @pytest.fixture
@@ -162,21 +166,21 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_named_and_leaves_no_half_file(store: Store) -> None:
     step = Step(RULE, "big", {}, lambda: {"bytes": b"x" * 4096})
-    limit_file_size(2048, lambda: pytest.raises(StoreError, store.make, step))
+    with no_file_beyond(2048), pytest.raises(StoreError) as raised:
+        store.make(step)
+    assert raised.value.errno == errno.EFBIG
     assert store.find(step.key) is None
     assert [path.name for path in store.folder.rglob(".part-*")] == []
 
 
-def limit_file_size(size: int, act: object) -> None:
-    """Run `act` while no file may grow beyond `size` bytes: a write then fails as on a full disk."""
-    import resource
-    import signal
-
+@contextmanager
+def no_file_beyond(size: int) -> Iterator[None]:
+    """While it lasts no file may grow beyond `size` bytes: a write then fails half-way, as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
-        act()  # type: ignore[operator]
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
@@ -207,11 +211,7 @@ def test_sweeping_removes_what_killed_runs_left(store: Store) -> None:
     assert not left.exists()
 
 
-def test_parts_that_are_not_bytes_of_a_part_are_a_key_error(store: Store) -> None:
-    made = store.make(Step(RULE, "x", {}, lambda: Parts_of(a=b"1")))
+def test_a_part_that_there_never_was_is_a_key_error(store: Store) -> None:
+    made = store.make(Step(RULE, "x", {}, lambda: {"a": b"1"}))
     with pytest.raises(KeyError):
         made.read("b")
-
-
-def Parts_of(**parts: bytes) -> Parts:  # noqa: N802  # reads as the type that it makes
-    return parts

@@ -1,0 +1,27 @@
+"""What a person, or a program, is shown: one module for the run as it goes, one for everything that is asked for."""
+
+from __future__ import annotations
+
+from pipeline.report.answers import (
+    fetch_voice,
+    narrowed,
+    show_findings,
+    show_plan,
+    show_settings,
+    show_status,
+    show_verification,
+    show_voices,
+)
+from pipeline.report.screens import screen_for
+
+__all__ = [
+    "fetch_voice",
+    "narrowed",
+    "screen_for",
+    "show_findings",
+    "show_plan",
+    "show_settings",
+    "show_status",
+    "show_verification",
+    "show_voices",
+]

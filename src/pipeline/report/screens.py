@@ -1,0 +1,313 @@
+"""A run as it goes: a live table on a terminal, plain lines elsewhere, one JSON object a line for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import dataclass
+from threading import Lock
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from pipeline import telemetry
+from pipeline.build.runner import Event, Kind, Outcome
+from pipeline.errors import Interrupted, PipelineError
+from pipeline.progress import STAGES, Board, Line, Stage, stage_of
+from pipeline.records import Failure
+from pipeline.studio import Survey
+from pipeline.wiring import Workshop
+
+# The table shows what moves; a hundred finished episodes would push it off the screen.
+_ROWS = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    finished_before: int
+    built: int
+    failed: int
+    made: int
+    seconds: float
+
+
+class Screen(Protocol):
+    """Shows a run. `event` is called from any thread, the rest from the run's own."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+    def begin(self, shop: Workshop) -> None: ...
+    def event(self, event: Event) -> None: ...
+    def outcome(self, outcome: Outcome[str], failure: Failure | None) -> None: ...
+    def end(self) -> Totals: ...
+
+
+def screen_for(survey: Survey, *, as_json: bool) -> Screen:
+    """The right one for where standard output goes."""
+    if as_json:
+        return _Json(survey)
+    console = Console(soft_wrap=True, highlight=False)
+    return _Live(survey, console) if console.is_terminal else _Plain(survey, console)
+
+
+class _Account:
+    """What every screen keeps: the board, the counts, the log."""
+
+    def __init__(self, survey: Survey) -> None:
+        self.survey = survey
+        self.board = Board(len(survey.works))
+        self.begun = time.monotonic()
+        self.built = 0
+        self.unchanged = 0
+        self.made = 0
+        self.failed = len(survey.refused)
+        self.interrupted = 0
+        self.lock = Lock()
+        self.log = telemetry.log()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def taken(self, event: Event) -> list[str]:
+        with self.lock:
+            told = self.board.take(event)
+        if event.kind in {Kind.MADE, Kind.STARTED} and event.step is not None:
+            self.log.info(
+                "step.made" if event.kind is Kind.MADE else "step.started",
+                topic=event.flow,
+                stage=stage_of(event.step.place),
+                step=event.step.label or event.step.place,
+                key=event.step.key[:16],
+                **({"seconds": round(event.seconds, 3)} if event.kind is Kind.MADE else {"why": event.why}),
+            )
+        elif event.kind is Kind.FAILED and event.step is not None:
+            self.log.error("step.failed", topic=event.flow, stage=stage_of(event.step.place), error=str(event.error))
+        elif event.kind is Kind.DAMAGED:
+            self.log.warning("artifact.damaged", topic=event.flow, error=str(event.error))
+        return told
+
+    def counted(self, outcome: Outcome[str]) -> None:
+        self.made += outcome.made
+        error = outcome.error
+        if error is None:
+            self.built += bool(outcome.made)
+            self.unchanged += not outcome.made
+            self.log.info("episode.done", topic=outcome.name, made=outcome.made, seconds=round(outcome.seconds, 3))
+        elif isinstance(error, Interrupted):
+            self.interrupted += 1
+        else:
+            self.failed += 1
+            if not isinstance(error, PipelineError):
+                self.log.error("episode.failed", topic=outcome.name, stage=None, exc_info=error)
+            else:
+                self.log.error("episode.failed", topic=outcome.name, code=error.code, error=str(error))
+
+    def totals(self) -> Totals:
+        return Totals(
+            len(self.survey.finished) + self.unchanged,
+            self.built,
+            self.failed,
+            self.made,
+            time.monotonic() - self.begun,
+        )
+
+
+class _Plain(_Account):
+    """One line for each thing worth knowing."""
+
+    def __init__(self, survey: Survey, console: Console) -> None:
+        super().__init__(survey)
+        self.console = console
+
+    def say(self, line: str) -> None:
+        with self.lock:
+            self.console.print(line, markup=False)
+
+    def begin(self, shop: Workshop) -> None:
+        for refused in self.survey.refused:
+            self.say(f"refused: {refused}")
+            self.log.error("topic.refused", topic=refused.where, code=refused.code, error=str(refused))
+        if self.survey.works:
+            self.say(f"writer: {_chosen(shop.writer.name, shop.writer.why)}")
+            self.say(f"voice: {_chosen(shop.voice.name, shop.voice.why)}")
+
+    def event(self, event: Event) -> None:
+        for line in self.taken(event):
+            self.say(line)
+
+    def outcome(self, outcome: Outcome[str], failure: Failure | None) -> None:
+        self.counted(outcome)
+        if outcome.error is None:
+            if outcome.made:
+                self.say(f"{outcome.name}: done in {_seconds(outcome.seconds)}: {outcome.result}")
+        elif not isinstance(outcome.error, Interrupted):
+            self.say(f"{outcome.name}: FAILED: {_why(outcome.error, failure)}")
+
+    def end(self) -> Totals:
+        totals = self.totals()
+        self.say(_summary(totals, self.interrupted))
+        return totals
+
+
+class _Live(_Plain):
+    """The same lines, above a table that moves."""
+
+    def __init__(self, survey: Survey, console: Console) -> None:
+        super().__init__(survey, console)
+        self.live = Live(console=console, refresh_per_second=8, transient=True, get_renderable=self._table)
+
+    def __enter__(self) -> Self:
+        if self.survey.works:
+            self.live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.live.stop()
+
+    def event(self, event: Event) -> None:
+        self.taken(event)  # the table tells it; the lines are for the outcomes
+
+    def _table(self) -> Group:
+        table = Table(box=None, pad_edge=False, expand=False)
+        table.add_column("episode", style="bold", max_width=36, no_wrap=True)
+        for stage in STAGES:
+            table.add_column(stage, justify="center", min_width=8)
+        table.add_column("now", style="dim", no_wrap=True, max_width=40)
+        with self.lock:
+            lines = [line for line in self.board.lines.values() if not line.closed]
+            for line in lines[:_ROWS]:
+                table.add_row(escape(line.name), *(_cell(line.stages[name]) for name in STAGES), escape(line.now))
+            waiting = self.board.total - len(self.board.lines)
+            done = self.board.closed
+        elapsed = time.monotonic() - self.begun
+        footer = Text(f"{done} of {self.board.total} done, {waiting} waiting, {_seconds(elapsed)}", style="dim")
+        return Group(table, footer)
+
+
+class _Json(_Account):
+    """For programs: one object a line; the last one is the run's account."""
+
+    def say(self, event: str, **facts: object) -> None:
+        with self.lock:
+            sys.stdout.write(json.dumps({"event": event, **facts}, ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+
+    def begin(self, shop: Workshop) -> None:
+        self.say(
+            "run",
+            topics=len(self.survey.works),
+            finished=len(self.survey.finished),
+            writer={"engine": shop.writer.name, "why": shop.writer.why},
+            voice={"engine": shop.voice.name, "why": shop.voice.why},
+        )
+        for refused in self.survey.refused:
+            self.say("refused", **error_facts(refused))
+            self.log.error("topic.refused", topic=refused.where, code=refused.code, error=str(refused))
+
+    def event(self, event: Event) -> None:
+        self.taken(event)
+        if event.kind in {Kind.STARTED, Kind.MADE} and event.step is not None:
+            self.say(
+                event.kind,
+                episode=event.flow,
+                stage=stage_of(event.step.place),
+                step=event.step.label or event.step.place,
+                key=event.step.key,
+                **({"seconds": round(event.seconds, 3)} if event.kind is Kind.MADE else {"why": event.why}),
+            )
+
+    def outcome(self, outcome: Outcome[str], failure: Failure | None) -> None:
+        self.counted(outcome)
+        facts: dict[str, object] = {"episode": outcome.name, "made": outcome.made, "seconds": round(outcome.seconds, 3)}
+        if outcome.error is None:
+            self.say("done", **facts, folder=outcome.result)
+        elif isinstance(outcome.error, Interrupted):
+            self.say("interrupted", **facts)
+        else:
+            self.say("failed", **facts, **error_facts(outcome.error), answer=failure.answer if failure else "")
+
+    def end(self) -> Totals:
+        totals = self.totals()
+        self.say(
+            "end",
+            finished_before=totals.finished_before,
+            built=totals.built,
+            failed=totals.failed,
+            interrupted=self.interrupted,
+            made=totals.made,
+            seconds=round(totals.seconds, 3),
+        )
+        return totals
+
+
+def error_facts(error: BaseException) -> dict[str, object]:
+    """An error as plain facts."""
+    if isinstance(error, PipelineError):
+        return {"code": error.code, "what": error.what, "where": error.where, "hint": error.hint}
+    return {"code": "bug", "what": f"{type(error).__name__}: {error}", "where": "", "hint": "Please report it."}
+
+
+def _why(error: BaseException, failure: Failure | None) -> str:
+    text = str(error) if isinstance(error, PipelineError) else f"a fault in the pipeline itself: {error!r}"
+    return f"{text} What it answered is in {failure.answer}." if failure is not None and failure.answer else text
+
+
+def _chosen(name: str, why: str) -> str:
+    return f"{name} ({why})"
+
+
+def _cell(stage: Stage) -> Text:
+    if stage.wanted == 0:
+        return Text("·", style="dim")
+    if stage.complete:
+        return Text("done", style="green")
+    return Text(f"{stage.done}/{stage.wanted}", style="yellow" if stage.running else "dim")
+
+
+def _summary(totals: Totals, interrupted: int) -> str:
+    if not (totals.built or totals.failed or interrupted):
+        count = totals.finished_before
+        return (
+            f"Nothing to do: {_episodes(count)} up to date."
+            if count
+            else "Nothing to do: there are no topics in input/."
+        )
+    parts = []
+    if totals.built:
+        parts.append(f"{_episodes(totals.built)} made")
+    if totals.finished_before:
+        parts.append(f"{totals.finished_before} up to date")
+    if totals.failed:
+        parts.append(f"{totals.failed} failed")
+    if interrupted:
+        parts.append(f"{interrupted} not finished")
+    return f"{', '.join(parts)}; {totals.made} artifacts in {_seconds(totals.seconds)}."
+
+
+def _episodes(count: int) -> str:
+    return "1 episode" if count == 1 else f"{count} episodes"
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"
+
+
+__all__ = ["Line", "Screen", "Totals", "error_facts", "screen_for"]

@@ -1,0 +1,263 @@
+"""Settings → ready objects. The only place that names concrete engines."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from threading import Event
+
+from pipeline import __version__, inbox
+from pipeline.build.recipe import Canonical
+from pipeline.digests import Digests
+from pipeline.engines.choice import Candidate, Choice, choose, knock
+from pipeline.errors import EngineError
+from pipeline.flow import Desk
+from pipeline.media.programme import Pauses
+from pipeline.net.retry import Policy
+from pipeline.net.tls import Tls
+from pipeline.ports import Voice, Writer
+from pipeline.settings import Loaded, Settings
+from pipeline.stages import captions, casting, mix, script, speech
+from pipeline.studio import Folders, Studio, fingerprint_of
+from pipeline.text.pronunciations import Pronunciations, parse
+from pipeline.text.style_file import Style, load_style
+
+# Eight sequences decoded together make nearly twice the tokens a second of one (measured on two cores with the
+# embedded model); more slots only make each topic wait longer.
+_EMBEDDED_SLOTS = 8
+# Ollama works at one request at a time unless OLLAMA_NUM_PARALLEL says otherwise; `writer_slots` then says so too.
+_OLLAMA_SLOTS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """A studio, and what was decided in making it."""
+
+    studio: Studio
+    writer: Choice[Writer]
+    voice: Choice[Voice]
+    tls: Tls
+
+
+def folders(project: Path, settings: Settings) -> Folders:
+    """The project's folders, absolute."""
+    return Folders(
+        project=project,
+        input=project / settings.input_dir,
+        output=project / settings.output_dir,
+        data=project / settings.data_dir,
+    )
+
+
+def workshop(project: Path, loaded: Loaded, *, stop: Event) -> Workshop:
+    """Everything ready to plan and run. Loads no model and asks nobody to work.
+
+    Raises SettingsError (pronunciations with faults in them), EngineRefused where an engine is not installed.
+    """
+    settings = loaded.settings
+    places = folders(project, settings)
+    tls = tls_of(settings)
+    digests = Digests(places.data / "digests.json")
+    writer = choose_writer(settings, tls, digests, stop)
+    voice = choose_voice(project, settings, tls, digests, stop)
+    cores = settings.cores or available_cores()
+    slots = settings.writer_slots or (_EMBEDDED_SLOTS if writer.name == "embedded" else _OLLAMA_SLOTS)
+    threads = {"llm": slots, "speech": cores, "cpu": cores}
+
+    def executors() -> Mapping[str, Executor]:
+        return {name: ThreadPoolExecutor(count, thread_name_prefix=name) for name, count in threads.items()}
+
+    studio = Studio(
+        places,
+        desk(project, settings, writer, voice, tls),
+        inbox.TopicDefaults(language=settings.language, style=settings.style, words=settings.words),
+        executors=executors,
+        threads=threads,
+        # Enough episodes open that every slot and core has work from one while another waits.
+        open_at_once=slots + 2 * cores,
+        stop=stop,
+    )
+    return Workshop(studio, writer, voice, tls)
+
+
+def desk(project: Path, settings: Settings, writer: Choice[Writer], voice: Choice[Voice], tls: Tls) -> Desk:
+    """What episodes are made with, and the fingerprint over all of it."""
+    prompts = project / settings.config_dir / "prompts"
+    pronunciations = read_pronunciations(project, settings)
+    sound = mix.Sound(
+        pauses=Pauses(
+            settings.pause_sentence_seconds, settings.pause_paragraph_seconds, settings.pause_segment_seconds
+        ),
+        loudness_lufs=settings.loudness_lufs,
+        true_peak_dbtp=settings.true_peak_dbtp,
+        mp3_kbits=settings.mp3_kbits,
+        flac=settings.flac,
+    )
+    preferences = casting.Preferences(settings.voice, dict(settings.voices))
+    provenance: dict[str, object] = {
+        "pipeline": {"version": __version__, "writer": writer.why, "voice": voice.why, "tls_verified": tls.verify},
+    }
+
+    @lru_cache(maxsize=64)
+    def style(name: str) -> Style:
+        return load_style(prompts, name)
+
+    return Desk(
+        writer=writer.engine,
+        voice=voice.engine,
+        style=style,
+        pronunciations=pronunciations,
+        voices=preferences,
+        sound=sound,
+        rate=settings.speaking_rate,
+        tries=settings.writer_tries,
+        fingerprint=fingerprint_of(
+            {
+                "rules": [[rule.name, rule.version] for rule in (*script.RULES, speech.RULE, mix.RULE, captions.RULE)],
+                "writer": _identity(writer),
+                "voices": _voices(voice),
+                "prompts": {path.name: path.read_text("utf-8", "replace") for path in sorted(prompts.glob("*.md"))},
+                "pronunciations": repr(pronunciations),
+                "preferences": [preferences.voice, dict(preferences.by_language)],
+                "sound": repr(sound),
+                "rate": settings.speaking_rate,
+                "defaults": [settings.language, settings.style, settings.words],
+                "provenance": repr(provenance),
+            }
+        ),
+        provenance=provenance,
+    )
+
+
+def read_pronunciations(project: Path, settings: Settings) -> Pronunciations:
+    """`config/pronunciations.csv`, or none. Raises SettingsError with every fault in it."""
+    path = project / settings.config_dir / "pronunciations.csv"
+    if not path.exists():
+        return parse("", where=str(path))
+    return parse(path.read_text("utf-8-sig"), where=str(path.relative_to(project)))
+
+
+def choose_writer(settings: Settings, tls: Tls, digests: Digests, stop: Event) -> Choice[Writer]:
+    """Ollama where it answers and has the model, else llama.cpp in this process."""
+    policy = retry_policy(settings)
+
+    def ollama() -> Writer:
+        from pipeline.engines.ollama import Ollama
+        from pipeline.engines.retrying import RetryingWriter
+
+        return RetryingWriter(
+            Ollama(
+                str(settings.ollama_base_url),
+                settings.ollama_model,
+                num_ctx=settings.ollama_num_ctx,
+                keep_alive=settings.ollama_keep_alive,
+                api_key=settings.ollama_api_key.get_secret_value() if settings.ollama_api_key else None,
+                connect_seconds=settings.connect_timeout_seconds,
+                read_seconds=settings.read_timeout_seconds,
+                first_token_seconds=settings.ollama_first_token_seconds,
+                verify=tls.context(),
+                stop=stop,
+            ),
+            policy=policy,
+            stop=stop,
+        )
+
+    def llama() -> Writer:
+        from pipeline.engines.llama import Llama
+
+        return Llama(
+            slots=settings.writer_slots or _EMBEDDED_SLOTS,
+            threads=settings.cores or available_cores(),
+            stop=stop,
+            digest=digests,
+        )
+
+    def ollama_is_there() -> Writer:
+        url = str(settings.ollama_base_url)
+        knock(
+            "Ollama", url, seconds=settings.connect_timeout_seconds, hint="Start it for a better writer: ollama serve."
+        )
+        return ollama()
+
+    return choose(
+        settings.writer,
+        Candidate(
+            "ollama", ollama_is_there if settings.writer == "auto" else ollama, lambda it: _describes(it.describe)
+        ),
+        Candidate("embedded", llama),
+    )
+
+
+def choose_voice(project: Path, settings: Settings, tls: Tls, digests: Digests, stop: Event) -> Choice[Voice]:
+    """A Piper server where one answers, else Piper in this process."""
+
+    def server() -> Voice:
+        from pipeline.engines.piper_server import PiperServer
+        from pipeline.engines.retrying import RetryingVoice
+
+        url = str(settings.piper_base_url)
+        if settings.voice_engine == "auto":
+            knock("Piper", url, seconds=settings.connect_timeout_seconds, hint="Piper in this process is used.")
+        return RetryingVoice(
+            PiperServer(
+                url,
+                tls=tls,
+                connect_seconds=settings.connect_timeout_seconds,
+                read_seconds=settings.read_timeout_seconds,
+                stop=stop,
+            ),
+            policy=retry_policy(settings),
+            stop=stop,
+        )
+
+    def in_process() -> Voice:
+        from pipeline.engines.piper import Piper
+
+        return Piper(
+            [project / settings.voices_dir], threads=settings.cores or available_cores(), stop=stop, digest=digests
+        )
+
+    return choose(
+        settings.voice_engine,
+        Candidate("piper-server", server, lambda it: _describes(it.installed)),
+        Candidate("embedded", in_process),
+    )
+
+
+def tls_of(settings: Settings) -> Tls:
+    """How every connection is checked."""
+    return Tls(verify=settings.ssl_verify, ca_bundle=settings.ssl_ca_bundle)
+
+
+def retry_policy(settings: Settings) -> Policy:
+    return Policy(attempts=settings.retry_attempts, total_seconds=settings.retry_total_seconds)
+
+
+def available_cores() -> int:
+    """The cores this process may use, which in a container are fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _describes(ask: Callable[[], object]) -> None:
+    ask()
+
+
+def _identity(writer: Choice[Writer]) -> Canonical:
+    try:
+        identity = writer.engine.describe()
+    except EngineError:
+        # A server that was named and is down: topics that need no writer are made all the same, the others say it.
+        return "not to be had"
+    return [identity.engine, identity.name, identity.digest]
+
+
+def _voices(voice: Choice[Voice]) -> Canonical:
+    try:
+        installed = voice.engine.installed()
+    except EngineError:
+        return "not to be had"
+    return {name: [found.engine, found.digest, found.language] for name, found in sorted(installed.items())}

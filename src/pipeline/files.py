@@ -26,17 +26,26 @@ def write_whole(path: Path, *chunks: bytes) -> None:
     """
     part = path.with_name(f"{PART_PREFIX}{os.getpid()}-{secrets.token_hex(4)}")
     try:
-        with part.open("xb") as file:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        try:
             for chunk in chunks:
-                file.write(chunk)
-            file.flush()
-            os.fsync(file.fileno())
+                _write_all(descriptor, chunk)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
         settle(part, path)
-    except OSError as error:
-        raise disk_error(error, path) from error
-    finally:
+    except BaseException as error:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise disk_error(error, path) from error
+        raise
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:  # a write may take less than it was given
+        rest = rest[os.write(descriptor, rest) :]
 
 
 def settle(part: Path, final: Path) -> None:

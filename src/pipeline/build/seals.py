@@ -59,7 +59,10 @@ class Seals:
         make_folder(self.path.parent)
         write_whole(
             self.path,
-            json.dumps({"format": _FORMAT, "sources": self.sources, "jobs": self.jobs}, separators=(",", ":")).encode(),
+            json.dumps(
+                {"format": _FORMAT, "sources": self.sources, "jobs": self.jobs, "taken": self.taken},
+                separators=(",", ":"),
+            ).encode(),
         )
 
     def unbroken(self, source: str, state: Signature, fingerprint: str, output: Path) -> list[str] | None:

@@ -48,6 +48,9 @@ class Desk:
     """How often a script may be asked for again when it fails its checks."""
     fingerprint: str
     """One digest over all of this: while it stands, a finished episode of an unchanged topic is up to date."""
+    auto_writer: bool = False
+    """The writer was taken because it answers today; an episode that another one finished stays as it is."""
+    auto_voice: bool = False
     provenance: Mapping[str, object] = field(default_factory=dict)
     """What every manifest says about this installation."""
 
@@ -128,7 +131,14 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: bytes | None = None)
             **desk.provenance,
         }
 
-    return Edition(slug=slug, pieces=pieces, fixed=fixed, about=about)
+    return Edition(
+        slug=slug,
+        pieces=pieces,
+        fixed=fixed,
+        about=about,
+        voice=identity,
+        writer=desk.writer.describe() if by_machine else None,
+    )
 
 
 def _script(topic: Topic, desk: Desk) -> Flow[scripts.Written]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,12 @@ class Record:
     trail: Trail = field(default_factory=dict)
     scripts: tuple[str, ...] = ()
     """SHA-256 of each script.md that the pipeline published or was about to."""
+    engines: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """`writer` and `voice` → the identity of the engine that made the episode, as plain data."""
 
     def with_script(self, digest: str) -> Record:
         others = tuple(known for known in self.scripts if known != digest)
-        return Record(self.trail, (*others, digest)[-_SCRIPTS_REMEMBERED:])
+        return replace(self, scripts=(*others, digest)[-_SCRIPTS_REMEMBERED:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +60,14 @@ class Records:
         raw = _read(self._path(slug))
         try:
             trail = {str(place): [dict(step) for step in steps] for place, steps in raw["trail"].items()}
-            return Record(trail, tuple(map(str, raw["scripts"])))
+            return Record(trail, tuple(map(str, raw["scripts"])), dict(raw.get("engines", {})))
         except (KeyError, TypeError, ValueError, AttributeError):
             return Record()
 
     def save(self, slug: str, record: Record) -> None:
         """Raises StoreError."""
         make_folder(self.folder)
-        _write(self._path(slug), {"trail": record.trail, "scripts": record.scripts})
+        _write(self._path(slug), {"trail": record.trail, "scripts": record.scripts, "engines": record.engines})
 
     def _path(self, slug: str) -> Path:
         return self.folder / f"{slug}.json"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -23,7 +23,8 @@ from pipeline.build.seals import Seals
 from pipeline.build.store import Store, held
 from pipeline.domain.topic import Topic
 from pipeline.edits import Edits
-from pipeline.errors import InputError, Interrupted, PipelineError
+from pipeline.engines.remembered import RememberedVoice, RememberedWriter, to_plain, voice_from, writer_from
+from pipeline.errors import EngineError, InputError, Interrupted, PipelineError
 from pipeline.files import make_folder
 from pipeline.flow import Desk, episode
 from pipeline.records import Failure, Failures, Measured, Record, Records
@@ -181,7 +182,8 @@ class Studio:
         record = self.records.load(work.slug)
         try:
             edited = self.edits.newer(work.slug, self._ours(work.slug, record)) or self.edits.of(work.slug)
-            flow = episode(work.topic, work.slug, self._desk, edited=edited)
+            desk = self._desk_for(work, record, edited)
+            flow = episode(work.topic, work.slug, desk, edited=edited)
             outlook = look_through(flow, self.store.find, record.trail)
             to_publish = ()
             if outlook.result is not None and not outlook.to_make:
@@ -258,14 +260,40 @@ class Studio:
 
     def _flow(self, work: Work, record: Record) -> Flow[Edition]:
         self.edits.adopt(work.slug, self._ours(work.slug, record))
-        return (yield from episode(work.topic, work.slug, self._desk, edited=self.edits.of(work.slug)))
+        edited = self.edits.of(work.slug)
+        desk = self._desk_for(work, record, edited)
+        return (yield from episode(work.topic, work.slug, desk, edited=edited))
+
+    def _desk_for(self, work: Work, record: Record, edited: bytes | None) -> Desk:
+        """The engines to make an episode with: those of this run, or, where those were taken by `auto`, the ones
+        that made it before, as long as they have nothing left to do.
+        """
+        desk = self._desk
+        before = _engines_before(record, desk)
+        if before is None:
+            return desk
+        for candidate in (replace(desk, **before), replace(desk, **{k: v for k, v in before.items() if k == "writer"})):
+            outlook = self._outlook(work, candidate, edited)
+            if outlook is not None and not any(
+                (candidate.writer is not desk.writer and verdict.step.rule.resource == "llm")
+                or (candidate.voice is not desk.voice and verdict.step.rule.resource == "speech")
+                for verdict in outlook.to_make
+            ):
+                return candidate
+        return desk
+
+    def _outlook(self, work: Work, desk: Desk, edited: bytes | None) -> Outlook[Edition] | None:
+        try:
+            return look_through(episode(work.topic, work.slug, desk, edited=edited), self.store.find)
+        except PipelineError:
+            return None  # the engines at hand will say what is wrong with the topic, if it is the topic
 
     def _publish(self, work: Work, edition: Edition, trail: Trail, record: Record) -> str:
         folder = self.folders.output / work.slug
         make_folder(self.store.folder / "locks")
         with held(self.store.folder / "locks" / f"episode-{work.slug}"):
             digest = edition.entries[SCRIPT]["sha256"]
-            now = Record(trail, record.scripts)
+            now = replace(record, trail=trail, engines=_engines_of(edition, record))
             if SCRIPT in edition.pieces:
                 # Known as ours before it is there: a run killed between script and manifest must not find its own
                 # script and take it for a person's.
@@ -343,7 +371,8 @@ class Studio:
         for topic in topics:
             slug = slugs[source_identity(topic)]
             edited = self.edits.newer(slug, self._ours(slug, self.records.load(slug))) or self.edits.of(slug)
-            outlook = look_through(episode(topic, slug, self._desk, edited=edited), self.store.find)
+            desk = self._desk_for(Work(topic, slug), self.records.load(slug), edited)
+            outlook = look_through(episode(topic, slug, desk, edited=edited), self.store.find)
             needed.update(verdict.step.key for verdict in outlook.verdicts)
         return self.store.sweep(needed, older_than=time.time() - CLEAN_GRACE_SECONDS)
 
@@ -353,6 +382,34 @@ class Studio:
             for folder in sorted(self.folders.output.iterdir()):
                 if (folder / MANIFEST).is_file():
                     yield folder.name
+
+
+def _engines_before(record: Record, desk: Desk) -> dict[str, RememberedWriter | RememberedVoice] | None:
+    """The engines that made an episode before, where `auto` has taken others since."""
+    before: dict[str, RememberedWriter | RememberedVoice] = {}
+    try:
+        if desk.auto_writer and "writer" in record.engines:
+            writer = writer_from(record.engines["writer"])
+            now = desk.writer.describe()
+            if (writer.engine, writer.name, writer.digest) != (now.engine, now.name, now.digest):
+                before["writer"] = RememberedWriter(writer)
+        if desk.auto_voice and "voice" in record.engines:
+            voice = voice_from(record.engines["voice"])
+            same = desk.voice.installed().get(voice.name)
+            if same is None or (same.engine, same.digest) != (voice.engine, voice.digest):
+                before["voice"] = RememberedVoice(voice)
+    except (TypeError, EngineError):
+        return None
+    return before or None
+
+
+def _engines_of(edition: Edition, record: Record) -> dict[str, Mapping[str, object]]:
+    engines = dict(record.engines)
+    if edition.writer is not None:
+        engines["writer"] = to_plain(edition.writer)
+    if edition.voice is not None:
+        engines["voice"] = to_plain(edition.voice)
+    return engines
 
 
 def fingerprint_of(value: Mapping[str, object]) -> str:

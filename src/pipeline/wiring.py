@@ -129,6 +129,8 @@ def desk(project: Path, settings: Settings, writer: Choice[Writer], voice: Choic
                 "provenance": repr(provenance),
             }
         ),
+        auto_writer=settings.writer == "auto",
+        auto_voice=settings.voice_engine == "auto",
         provenance=provenance,
     )
 

@@ -13,6 +13,7 @@ from typing import Any
 from pipeline.build.recipe import Artifact
 from pipeline.errors import InputError
 from pipeline.files import disk_error, make_folder, write_whole
+from pipeline.ports import VoiceIdentity, WriterIdentity
 
 MANIFEST = "manifest.json"
 MANIFEST_FORMAT = "media-pipeline/manifest/1"
@@ -37,6 +38,9 @@ class Edition:
     about: Callable[[], Mapping[str, object]]
     """What the manifest says beside the files; asked for once everything is made, because it holds what was
     measured on it."""
+    voice: VoiceIdentity | None = None
+    writer: WriterIdentity | None = None
+    """Who wrote the script; None where a person did."""
     fixed: Mapping[str, bytes] = field(default_factory=dict)
     """Files whose bytes are not an artifact's: a script edited by hand, kept to the byte."""
 

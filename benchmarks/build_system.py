@@ -55,9 +55,7 @@ def _bare(folder: Path) -> float:
 
 def _built(folder: Path) -> float:
     executors: dict[str, Executor] = {"cpu": ThreadPoolExecutor(1)}
-    runner: Runner[None, None] = Runner(
-        Store(folder), executors, open_at_once=1, notify=lambda _: None, stop=Event()
-    )
+    runner: Runner[None, None] = Runner(Store(folder), executors, open_at_once=1, notify=lambda _: None, stop=Event())
     begun = perf_counter()
     for outcome in runner.run(Job(str(n), lambda n=n: _topic(n), lambda *_: None) for n in range(TOPICS)):  # type: ignore[misc]
         assert outcome.error is None, outcome.error

@@ -50,9 +50,7 @@ def cost_of(command: Sequence[str], *, cwd: Path | None = None, env: Mapping[str
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return Cost(
-        time.perf_counter() - begun, usage.ru_utime + usage.ru_stime, peak, child.returncode, output
-    )
+    return Cost(time.perf_counter() - begun, usage.ru_utime + usage.ru_stime, peak, child.returncode, output)
 
 
 def cpu_seconds() -> float:

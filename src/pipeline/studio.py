@@ -135,6 +135,11 @@ class Studio:
         self._clock = clock
         self._runner: Runner[Edition, str] | None = None
 
+    @property
+    def fingerprint(self) -> str:
+        """One digest over everything but the topics that decides what an episode is."""
+        return self._desk.fingerprint
+
     # -- what there is -------------------------------------------------------------------------------------------
 
     def survey(self) -> Survey:

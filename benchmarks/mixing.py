@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import Any
 
-import numpy
+import numpy as np
 
 from benchmarks.figure import Figure
 
@@ -29,11 +29,11 @@ def figures() -> Iterator[Figure]:
 
 
 def _speech_like() -> Any:  # noqa: ANN401  # numpy's array types say nothing more to a reader here
-    random = numpy.random.default_rng(1)
-    seconds = numpy.arange(SECONDS * RATE) / RATE
-    syllables = numpy.clip(numpy.sin(2 * numpy.pi * 3.1 * seconds) + 0.3, 0, None)
-    voice = numpy.sin(2 * numpy.pi * 140 * seconds) + 0.3 * random.standard_normal(len(seconds))
-    return numpy.asarray(0.2 * syllables * voice * 32767, numpy.int16)
+    random = np.random.default_rng(1)
+    seconds = np.arange(SECONDS * RATE) / RATE
+    syllables = np.clip(np.sin(2 * np.pi * 3.1 * seconds) + 0.3, 0, None)
+    voice = np.sin(2 * np.pi * 140 * seconds) + 0.3 * random.standard_normal(len(seconds))
+    return np.asarray(0.2 * syllables * voice * 32767, np.int16)
 
 
 def _best(act: Callable[[], object]) -> float:

@@ -1,0 +1,69 @@
+"""A whole project at work with fake engines: everything but the models is the real thing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from threading import Event
+
+from pipeline import inbox
+from pipeline.flow import Desk
+from pipeline.ports import Voice, Writer
+from pipeline.stages.casting import Preferences
+from pipeline.stages.mix import Sound
+from pipeline.studio import Folders, Studio
+from pipeline.text import pronunciations
+from pipeline.text.style_file import load_style
+
+PROMPTS = Path(__file__).parents[2] / "config" / "prompts"
+
+
+def make_studio(
+    project: Path,
+    *,
+    voice: Voice,
+    writer: Writer,
+    said: str = "",
+    fingerprint: str = "test",
+    sound: Sound | None = None,
+    rate: float = 1.0,
+    tries: int = 3,
+    auto: bool = False,
+    stop: Event | None = None,
+) -> Studio:
+    """A studio over `project` with an `input` folder; `said` is the text of a pronunciations file."""
+    (project / "input").mkdir(parents=True, exist_ok=True)
+    threads = {"llm": 2, "speech": 2, "cpu": 2}
+
+    def executors() -> Mapping[str, Executor]:
+        return {name: ThreadPoolExecutor(count) for name, count in threads.items()}
+
+    desk = Desk(
+        writer=writer,
+        voice=voice,
+        style=partial(load_style, PROMPTS),
+        pronunciations=pronunciations.parse(said, where="config/pronunciations.csv"),
+        voices=Preferences(),
+        sound=sound or Sound(),
+        rate=rate,
+        tries=tries,
+        fingerprint=fingerprint + said + str(rate),
+        auto_writer=auto,
+        auto_voice=auto,
+    )
+    return Studio(
+        Folders(project, project / "input", project / "output", project / "data"),
+        desk,
+        inbox.TopicDefaults(language="en", style="explainer", words=150),
+        executors=executors,
+        threads=threads,
+        open_at_once=6,
+        stop=stop or Event(),
+    )
+
+
+def run_all(studio: Studio) -> dict[str, BaseException | None]:
+    """Run to the end; each episode's error, or None."""
+    return {outcome.name: outcome.error for outcome in studio.run(studio.survey(), lambda _: None)}

@@ -1,0 +1,205 @@
+"""Certificates: who is believed, and what a person reads when one is not."""
+
+from __future__ import annotations
+
+import ast
+import ssl
+from pathlib import Path
+
+import httpx
+import pytest
+from structlog.testing import capture_logs
+
+import pipeline
+from pipeline.errors import EngineRefused, SettingsError
+from pipeline.net.session import Service
+from pipeline.net.tls import Tls, _unchecked, refusal_in, refused
+from tests.fakes.authority import Authority, Shown, self_signed, serving
+
+HERE = "DNS:localhost,IP:127.0.0.1"
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def good(authority: Authority) -> Shown:
+    return authority.sign("piper.example", alternatives=HERE)
+
+
+def ask(port: int, tls: Tls) -> object:
+    service = Service("Piper", f"https://localhost:{port}", tls=tls)
+    try:
+        return service.get_json("/voices")
+    finally:
+        service.close()
+
+
+def test_a_company_s_authority_is_believed_once_its_bundle_is_given(authority: Authority, good: Shown) -> None:
+    with serving(good) as (port, requests):
+        assert ask(port, Tls(ca_bundle=authority.certificate)) == {}
+    assert requests == ["/voices"]
+
+
+def test_the_bundle_is_added_to_the_public_authorities(authority: Authority) -> None:
+    public = Tls().context().cert_store_stats()["x509"]
+
+    assert public > 100
+    assert Tls(ca_bundle=authority.certificate).context().cert_store_stats()["x509"] == public + 1
+
+
+def test_a_bundle_may_hold_a_single_self_signed_certificate_and_comments(tmp_path: Path) -> None:
+    shown = self_signed(tmp_path, "piper.example")
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_bytes("# Unsere Behörde\n".encode("latin-1") + shown.certificate.read_bytes() + b"\n# end\n")
+    with serving(shown) as (port, _):
+        assert ask(port, Tls(ca_bundle=bundle)) == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason", "hint"),
+    [
+        ("unknown authority", "no known authority has signed it", "SSL_CA_BUNDLE"),
+        ("self-signed", "it is self-signed", "SSL_CA_BUNDLE"),
+        ("expired", "it expired on Jan  1 00:00:00 2021 GMT", "clock"),
+        ("not yet valid", "it is not valid yet", "clock"),
+        ("wrong host", "it is for other.example, not for localhost", "Use the name"),
+    ],
+)
+def test_a_refused_certificate_is_named_with_its_reason_and_what_to_do(
+    kind: str, reason: str, hint: str, authority: Authority, good: Shown, tmp_path: Path
+) -> None:
+    believed = Tls(ca_bundle=authority.certificate)
+    shown, tls = {
+        "unknown authority": lambda: (good, Tls()),
+        "self-signed": lambda: (self_signed(tmp_path, "piper.example"), Tls()),
+        "expired": lambda: (
+            authority.sign("piper.example", alternatives=HERE, begin="20200101000000Z", end="20210101000000Z"),
+            believed,
+        ),
+        "not yet valid": lambda: (
+            authority.sign("piper.example", alternatives=HERE, begin="20980101000000Z"),
+            believed,
+        ),
+        "wrong host": lambda: (authority.sign("piper.example", alternatives="DNS:other.example"), believed),
+    }[kind]()
+
+    with serving(shown) as (port, requests), pytest.raises(EngineRefused) as raised:
+        ask(port, tls)
+
+    assert reason in raised.value.what
+    assert "subject CN=piper.example" in raised.value.what
+    issuer = "CN=piper.example" if kind == "self-signed" else "CN=Example Authority, O=Example Company"
+    assert f"issuer {issuer}" in raised.value.what
+    assert hint in raised.value.hint
+    assert raised.value.where == f"Piper at https://localhost:{port}"
+    assert requests == [], "nothing may be sent to a server whose certificate is refused"
+
+
+def test_the_other_http_client_is_refused_in_the_same_words(good: Shown) -> None:
+    with serving(good) as (port, _):
+        url = f"https://localhost:{port}"
+        with (
+            httpx.Client(verify=Tls().context(), trust_env=False) as client,
+            pytest.raises(httpx.ConnectError) as caught,
+        ):
+            client.get(url)
+        inner = refusal_in(caught.value)
+        assert isinstance(inner, ssl.SSLCertVerificationError)
+        assert "subject CN=piper.example" in refused(inner, url, where="Ollama").what
+
+
+def test_both_clients_believe_the_same_bundle(authority: Authority, good: Shown) -> None:
+    tls = Tls(ca_bundle=authority.certificate)
+    with serving(good) as (port, _), httpx.Client(verify=tls.context(), trust_env=False) as client:
+        assert client.get(f"https://localhost:{port}/voices").json() == ask(port, tls) == {}
+
+
+def test_a_server_that_speaks_no_tls_is_said_to_be_one(httpserver: object) -> None:
+    port = httpserver.port  # type: ignore[attr-defined]
+    with pytest.raises(EngineRefused) as raised:
+        ask(port, Tls())
+
+    assert "http://" in raised.value.hint
+
+
+def test_unchecked_certificates_are_warned_of_once(good: Shown) -> None:
+    _unchecked.cache_clear()
+    with serving(good) as (port, requests), capture_logs() as logs:
+        for _ in range(3):
+            assert ask(port, Tls(verify=False)) == {}
+
+    assert [line["event"] for line in logs] == ["certificates are not checked"]
+    assert len(requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "is empty"),
+        (b" \n\t", "is empty"),
+        (b"\x30\x82\x01\x00 DER", "holds no certificate in PEM form"),
+        (b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "holds no certificate in PEM form"),
+        (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "holds a certificate that cannot be read"),
+    ],
+)
+def test_a_bundle_that_is_none_is_a_fault_in_the_settings(content: bytes, problem: str, tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_bytes(content)
+
+    with pytest.raises(SettingsError) as raised:
+        Tls(ca_bundle=bundle).context()
+
+    assert f"SSL_CA_BUNDLE: {bundle} {problem}" in raised.value.problems[0]
+    assert "PEM" in raised.value.hint
+
+
+def test_a_bundle_that_cannot_be_read_is_a_fault_in_the_settings(tmp_path: Path) -> None:
+    for path in (tmp_path / "missing.pem", tmp_path):
+        with pytest.raises(SettingsError) as raised:
+            Tls(ca_bundle=path).context()
+        assert f"SSL_CA_BUNDLE: {path} cannot be read" in raised.value.problems[0]
+
+
+def faults_in(source: str) -> list[str]:
+    """Where a piece of code decides about certificates by itself."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.keyword(arg="verify", value=ast.Constant()):
+                found.append("verify=")
+            case ast.Assign(targets=[ast.Attribute(attr="verify" | "check_hostname" | "verify_mode" as name)]):
+                found.append(name)
+            case ast.Attribute(
+                attr="CERT_NONE" | "CERT_OPTIONAL" | "_create_unverified_context" | "disable_warnings" as name
+            ):
+                found.append(name)
+    return found
+
+
+def test_no_other_module_decides_about_certificates() -> None:
+    package = Path(pipeline.__file__).parent
+    faults = {
+        str(path.relative_to(package)): found
+        for path in package.rglob("*.py")
+        if path != package / "net" / "tls.py" and (found := faults_in(path.read_text("utf-8")))
+    }
+
+    assert faults == {}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "requests.get(url, verify=False)",
+        "Tls(verify=False)",
+        "session.verify = False",
+        "context.verify_mode = ssl.CERT_NONE",
+        "ssl._create_unverified_context()",
+        "urllib3.disable_warnings()",
+    ],
+)
+def test_that_check_would_find(bad: str) -> None:
+    assert faults_in(bad)

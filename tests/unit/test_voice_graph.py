@@ -25,7 +25,7 @@ def network(*nodes: onnx.NodeProto, outputs: tuple[str, ...], opset: int = 15) -
 
 
 def drawing(output: str, **attributes: float) -> onnx.NodeProto:
-    return helper.make_node("RandomNormalLike", ["x"], [output], **attributes)
+    return helper.make_node("RandomNormalLike", ["x"], [output], None, None, None, None, **attributes)
 
 
 def run(graph: VoiceGraph, shape: tuple[int, int], start: int) -> list[Any]:

@@ -24,7 +24,7 @@ from pipeline.errors import EngineError, EngineNonsense, EngineRefused, EngineUn
 from pipeline.files import disk_error, make_folder, settle
 from pipeline.net.border import Border, Timeouts, complaint
 from pipeline.net.retry import Policy, call
-from pipeline.net.session import open_session, pieces_of, proxies_for
+from pipeline.net.session import Names, open_session, pieces_of, proxies_for
 from pipeline.net.tls import Tls
 
 Progress = Callable[[int, int | None], None]
@@ -49,20 +49,22 @@ def fetch(
     stop: Event,
     size: int | None = None,
     digest: str | None = None,
+    most_bytes: int = 8 << 30,
     progress: Progress = lambda done, total: None,  # noqa: ARG005  # names are part of the type
     policy: Policy = PATIENCE,
     timeouts: Timeouts = TIMEOUTS,
 ) -> None:
     """Have the file at `url` as `target`, whole and checked; nothing is asked where it is there already.
 
-    `size` is in bytes, `digest` is `md5:…` or `sha256:…` in hex. A target that is there and has neither to be
+    `size` is in bytes, `digest` is `md5:…` or `sha256:…` in hex; more than `most_bytes` is never
+    written. A target that is there and has neither to be
     checked against is fetched anew.
 
     Raises EngineUnavailable (what has come is kept for the next time), EngineRefused (not there, a certificate),
     EngineNonsense (wrong size or content: deleted), StoreError (disk full, said before it starts where the size is
     known), Interrupted.
     """
-    wanted = _Wanted(url, target, size, digest)
+    wanted = _Wanted(url, target, size, digest, most_bytes)
     if (size is not None or digest is not None) and target.is_file() and not wanted.fault_of(target):
         return
     make_folder(target.parent)
@@ -94,6 +96,7 @@ class _Wanted:
     target: Path
     size: int | None
     digest: str | None
+    most_bytes: int
 
     @property
     def part(self) -> Path:
@@ -149,6 +152,7 @@ class _Transfer:
         self._session = session
         self._stop = stop
         self._progress = progress
+        self._names = Names()
         self._border = Border(
             where=wanted.where,
             hint="Run it again when the network is there: it goes on from where it stopped.",
@@ -206,6 +210,8 @@ class _Transfer:
         url = self._wanted.url
         for _ in range(_MOST_REDIRECTS + 1):
             proxies = proxies_for(url)
+            if not proxies:
+                self._names.find(url, self._border.timeouts.connect, where=self._wanted.where)
             with self._border.crossed(url, direct=not proxies):
                 response = self._session.get(
                     url,
@@ -295,8 +301,10 @@ class _Transfer:
                 if not piece:
                     return
                 done += len(piece)
-                if total is not None and done > total:
-                    raise EngineNonsense(f"it sends more than the {total:,} bytes it has", where=self._wanted.where)
+                most = self._wanted.most_bytes if total is None else min(total, self._wanted.most_bytes)
+                if done > most:
+                    self._wanted.forget()
+                    raise EngineNonsense(f"it sends more than {most:,} bytes", where=self._wanted.where)
                 part.write(piece)
                 self._progress(done, total)
 

@@ -78,7 +78,7 @@ class Service:
             timeouts=timeouts,
         )
         self._max_answer_bytes = max_answer_bytes
-        self._names = _Names()
+        self._names = Names()
         self._session = open_session(tls, connections=connections)
         if authorization:
             self._session.headers["Authorization"] = authorization
@@ -244,7 +244,7 @@ def pieces_of(response: requests.Response) -> Iterator[bytes]:
 # -- details -----------------------------------------------------------------------------------------------------
 
 
-class _Names:
+class Names:
     """Name look-ups with a deadline: the system's own may hang for minutes where there is no network."""
 
     def __init__(self) -> None:

@@ -93,7 +93,7 @@ def refused(error: ssl.SSLError, url: str, *, where: str, look_again: bool = Tru
     host, port = parts.hostname or "", parts.port or 443
     if not isinstance(error, ssl.SSLCertVerificationError):
         return EngineRefused(
-            f"no secure connection can be made ({error.reason or error})",
+            f"no secure connection can be made ({getattr(error, 'reason', None) or error})",
             where=where,
             hint="If it does not speak TLS, write its address with http:// and not https://.",
         )
@@ -196,7 +196,7 @@ def _unusable(path: Path, found: str) -> SettingsError:
 
 
 def _explain(error: ssl.SSLCertVerificationError, host: str, certificate: Certificate | None) -> tuple[str, str]:
-    code = error.verify_code
+    code = getattr(error, "verify_code", 0)
     if code == _EXPIRED:
         when = f" on {certificate.expires}" if certificate and certificate.expires else ""
         return f"it expired{when}", "Renew the server's certificate; and see that this machine's clock is right."
@@ -215,4 +215,6 @@ def _explain(error: ssl.SSLCertVerificationError, host: str, certificate: Certif
             "no known authority has signed it",
             f"If it is your company's authority, give its PEM file in {_BUNDLE_SETTING}.",
         )
-    return error.verify_message, f"If it is your company's authority, give its PEM file in {_BUNDLE_SETTING}."
+    return str(
+        getattr(error, "verify_message", error)
+    ), f"If it is your company's authority, give its PEM file in {_BUNDLE_SETTING}."

@@ -13,6 +13,7 @@ from pipeline.domain.topic import WORDS_PER_MINUTE, Mode, Source, Topic
 from pipeline.inbox.cleaning import Unreadable, clean, one_line
 from pipeline.inbox.rows import Cell, Fault, Row
 from pipeline.text.language_tag import UnknownLanguage, canonical_language
+from pipeline.text.names import is_style_name, is_voice_name
 
 FIELDS = (
     "title", "notes", "text", "language", "voice", "style", "words", "minutes", "mode", "seed", "tags", "date",
@@ -46,8 +47,6 @@ _MEANT = {
     "subject": "title",
     "topic": "title",
 }
-_VOICE = re.compile(r"\w[\w+-]*(?:\.[\w+-]+)*(?:#[\w+-][\w+. -]*)?")
-_STYLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
 _Value = TypeVar("_Value")
 
 
@@ -209,16 +208,16 @@ def _language(value: str | tuple[str, ...]) -> str:
 
 def _voice(value: str | tuple[str, ...]) -> str:
     voice = _single(value)
-    if len(voice) > 100 or not _VOICE.fullmatch(voice):
+    if not is_voice_name(voice):
         raise _Wrong(f"{voice[:60]!r} is no voice's name", "Write it like en_US-joe-medium; see: pipeline voices")
     return voice
 
 
 def _style(value: str | tuple[str, ...]) -> str:
     style = _single(value)
-    if not _STYLE.fullmatch(style):
+    if not is_style_name(style):
         bare = style.removesuffix(".md")
-        cure = f"Did you mean {bare}?" if _STYLE.fullmatch(bare) else "Name a file of config/prompts/, without .md."
+        cure = f"Did you mean {bare}?" if is_style_name(bare) else "Name a file of config/prompts/, without .md."
         raise _Wrong(f"{style[:60]!r} is no style's name", cure)
     return style
 

@@ -301,7 +301,10 @@ def _settings(place: Path) -> Loaded:
     from pipeline.settings import load
 
     loaded = load(place, os.environ)
-    telemetry.configure(form=loaded.settings.log_format, level=loaded.settings.log_level)
+    chosen = loaded.settings
+    # A person who reads text sees the run itself; its log is for those who ask for one.
+    unasked = chosen.log_format == "text" and loaded.origins["log_level"] == "default"
+    telemetry.configure(form=chosen.log_format, level="warning" if unasked else chosen.log_level)
     return loaded
 
 

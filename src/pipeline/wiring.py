@@ -17,6 +17,7 @@ from pipeline.engines.choice import Candidate, Choice, choose, knock
 from pipeline.errors import EngineError
 from pipeline.flow import Desk
 from pipeline.media.programme import Pauses
+from pipeline.net.limit import CallsPerMinute, Limit, Unlimited
 from pipeline.net.retry import Policy
 from pipeline.net.tls import Tls
 from pipeline.ports import Voice, Writer
@@ -74,7 +75,7 @@ def workshop(project: Path, loaded: Loaded, *, stop: Event) -> Workshop:
     studio = Studio(
         places,
         desk(project, settings, writer, voice, tls),
-        inbox.TopicDefaults(language=settings.language, style=settings.style, words=settings.words),
+        inbox.TopicDefaults(settings.language, settings.style, settings.words, settings.max_topic_bytes),
         executors=executors,
         threads=threads,
         # Enough episodes open that every slot and core has work from one while another waits.
@@ -166,6 +167,7 @@ def choose_writer(settings: Settings, tls: Tls, digests: Digests, stop: Event) -
             ),
             policy=policy,
             stop=stop,
+            limit=limit_of(settings),
         )
 
     def llama() -> Writer:
@@ -214,6 +216,7 @@ def choose_voice(project: Path, settings: Settings, tls: Tls, digests: Digests, 
             ),
             policy=retry_policy(settings),
             stop=stop,
+            limit=limit_of(settings),
         )
 
     def in_process() -> Voice:
@@ -237,6 +240,10 @@ def tls_of(settings: Settings) -> Tls:
 
 def retry_policy(settings: Settings) -> Policy:
     return Policy(attempts=settings.retry_attempts, total_seconds=settings.retry_total_seconds)
+
+
+def limit_of(settings: Settings) -> Limit:
+    return CallsPerMinute(settings.calls_per_minute) if settings.calls_per_minute else Unlimited()
 
 
 def available_cores() -> int:

@@ -22,7 +22,7 @@ def main(project: Path, log: Path) -> int:
         if event.kind is Kind.MADE and event.step is not None:
             os.write(descriptor, f"{event.step.key}\n".encode())
 
-    studio = make_studio(project, voice=FakeVoice(), writer=FakeWriter())
+    studio = make_studio(project, voice=FakeVoice(), writer=FakeWriter([]))
     os.write(1, b"ready\n")
     errors = [outcome.error for outcome in studio.run(studio.survey(), note)]
     for error in errors:

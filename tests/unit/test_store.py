@@ -164,7 +164,7 @@ def test_a_failed_making_leaves_nothing(store: Store) -> None:
     with pytest.raises(RuntimeError):
         store.make(step)
     assert store.find(step.key) is None
-    assert list(store.keys()) == []
+    assert list(store.every_key()) == []
     assert [path for path in store.folder.rglob("*") if path.is_file() and path.parent.name != "locks"] == []
 
 
@@ -210,7 +210,7 @@ def test_sweeping_keeps_what_is_needed_and_what_is_new(store: Store) -> None:
 
     assert count == 1
     assert freed > 0
-    assert set(store.keys()) == {needed.key, fresh.key}
+    assert set(store.every_key()) == {needed.key, fresh.key}
 
 
 def test_sweeping_removes_what_killed_runs_left(store: Store) -> None:

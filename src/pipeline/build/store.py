@@ -133,7 +133,7 @@ class Store:
         with suppress(FileNotFoundError):
             self._path(key).replace(folder / key)
 
-    def keys(self) -> Iterator[str]:
+    def every_key(self) -> Iterator[str]:
         """The keys of all artifacts there are."""
         with suppress(FileNotFoundError):
             for entry in os.scandir(self.folder):
@@ -146,7 +146,7 @@ class Store:
         """
         count = freed = 0
         wanted = frozenset(needed)
-        for key in list(self.keys()):
+        for key in list(self.every_key()):
             path = self._path(key)
             if key in wanted:
                 continue

@@ -1,0 +1,446 @@
+"""A project from its topic files to its episodes, with fake engines: what is made, what is kept, what is told."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.build.runner import Event, Kind
+from pipeline.errors import EngineNonsense, EngineUnavailable, InputError, Interrupted
+from pipeline.stages.mix import Sound
+from pipeline.stages.publish import verify
+from tests.fakes.studio import make_studio, run_all
+from tests.fakes.voice import FakeVoice, identity
+from tests.fakes.writer import LARGE, FakeWriter
+
+READ = """---
+title: The log
+mode: read
+---
+
+# Morning
+
+The wind rose before six. Nobody slept on board.
+
+## Evening
+
+Was it late? Captain Reis wrote it down. The lamp was lit at dusk.
+"""
+WRITE = """---
+title: Bells
+words: 40
+---
+
+- A bell is cast in bronze.
+- The clapper strikes the rim.
+- Ropes turn the wheel of a bell.
+- Large bells ring lower than small ones.
+"""
+
+
+SAID = (
+    "A bell is cast in bronze, and it cools for a day. The clapper strikes the rim when the rope is pulled.",
+    "Ropes turn the wheel of a bell high in the tower. Large bells ring lower than small ones do.",
+)
+
+
+def bell_writer(name: str = "fake:8b") -> FakeWriter:
+    """A large model that has one script to give."""
+    script = {
+        "title": "Bells",
+        "segments": [
+            {"title": title, "narration": said, "picture_prompt": "a bell"}
+            for title, said in zip(("Casting", "Ringing"), SAID, strict=True)
+        ],
+    }
+    known = replace(LARGE, name=name, digest=hashlib.sha256(name.encode()).hexdigest())
+    return FakeWriter(lambda _: json.dumps(script), identity=known)
+
+
+class Project:
+    """A project on disk, run afresh each time as a new process would."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.voice = FakeVoice()
+        self.writer = bell_writer()
+        (folder / "input").mkdir(parents=True)
+
+    def topic(self, name: str, text: str) -> Path:
+        path = self.folder / "input" / name
+        path.write_text(text)
+        return path
+
+    def run(self, **how: Any) -> dict[str, BaseException | None]:
+        return run_all(make_studio(self.folder, voice=self.voice, writer=self.writer, **how))
+
+    def built(self, **how: Any) -> int:
+        """Run to the end without a failure; returns how many sentences were spoken."""
+        before = len(self.voice.calls)
+        errors = self.run(**how)
+        assert not any(errors.values()), errors
+        return len(self.voice.calls) - before
+
+    def plan(self, **how: Any) -> Any:
+        studio = make_studio(self.folder, voice=self.voice, writer=self.writer, **how)
+        return studio.plan(studio.survey())
+
+    def reasons(self, **how: Any) -> set[tuple[str, str]]:
+        return {(v.step.place, v.why) for episode in self.plan(**how).episodes for v in episode.to_make}
+
+    @property
+    def output(self) -> Path:
+        return self.folder / "output"
+
+    def manifest(self, slug: str) -> Any:
+        return json.loads((self.output / slug / "manifest.json").read_text())
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path / "project")
+
+
+def test_every_topic_becomes_an_episode_that_verifies(project: Project) -> None:
+    project.topic("log.md", READ)
+    project.topic("bells.md", WRITE)
+    project.built()
+    for slug in ("the-log", "bells"):
+        assert verify(project.output / slug) == ()
+        assert sorted(path.name for path in (project.output / slug).iterdir()) == [
+            "audio.mp3", "captions.srt", "captions.vtt", "manifest.json", "script.md", "transcript.json",
+        ]  # fmt: skip
+
+
+def test_a_second_run_makes_nothing_and_the_plan_agrees(project: Project) -> None:
+    project.topic("log.md", READ)
+    project.topic("bells.md", WRITE)
+    project.built()
+    asked = len(project.writer.questions)
+    plan = project.plan()
+    assert plan.nothing_to_do
+    assert sorted(plan.finished) == ["bells", "the-log"]
+    assert project.built() == 0
+    assert len(project.writer.questions) == asked
+
+
+def test_without_its_seals_a_finished_project_is_looked_through_and_nothing_is_made(project: Project) -> None:
+    project.topic("log.md", READ)
+    project.built()
+    (project.folder / "data" / "seals.json").unlink()
+    plan = project.plan()
+    assert plan.nothing_to_do
+    assert plan.finished == ()
+    assert project.built() == 0
+
+
+def test_a_plan_changes_nothing(project: Project) -> None:
+    project.topic("log.md", READ)
+    assert not project.plan().nothing_to_do
+    assert not project.output.exists()
+    assert project.voice.calls == []
+
+
+def test_editing_one_sentence_speaks_one_sentence(project: Project) -> None:
+    project.topic("log.md", READ)
+    project.built()
+    before = (project.output / "the-log" / "audio.mp3").read_bytes()
+    script = project.output / "the-log" / "script.md"
+    mine = script.read_text().replace("Was it late?", "Was it early?")
+    script.write_text(mine)
+
+    assert project.reasons() == {
+        ("speech", "text changed"), ("mix", "follows from speech"), ("captions", "follows from mix"),
+    }  # fmt: skip
+    assert project.built() == 1
+    assert script.read_text() == mine
+    assert (project.output / "the-log" / "audio.mp3").read_bytes() != before
+    assert "early" in (project.output / "the-log" / "captions.vtt").read_text()
+    assert project.manifest("the-log")["script"]["edited_by_hand"] is True
+    assert project.plan().nothing_to_do
+    assert project.built() == 0
+
+
+def test_an_edit_stays_when_the_topic_changes(project: Project) -> None:
+    topic = project.topic("log.md", READ)
+    project.built()
+    script = project.output / "the-log" / "script.md"
+    script.write_text("---\ntitle: The log\nlanguage: en\n---\n\nOnly this.\n")
+    project.built()
+    topic.write_text(READ.replace("Nobody slept", "Everybody slept"))
+    assert project.plan().episodes[0].edited
+    assert project.built() == 0
+    assert "Only this." in script.read_text()
+
+
+def test_an_edit_stays_when_the_output_is_deleted_and_when_the_data_is(project: Project) -> None:
+    project.topic("log.md", READ)
+    project.built()
+    script = project.output / "the-log" / "script.md"
+    script.write_text("---\ntitle: The log\nlanguage: en\n---\n\nOnly this.\n")
+    project.built()
+    for lost in (project.output, project.folder / "data"):
+        shutil.rmtree(lost)
+        project.built()
+        assert "Only this." in script.read_text()
+
+
+def test_a_rewritten_episode_is_made_from_its_topic_again(project: Project) -> None:
+    project.topic("log.md", READ)
+    project.built()
+    script = project.output / "the-log" / "script.md"
+    ours = script.read_text()
+    script.write_text("---\ntitle: The log\nlanguage: en\n---\n\nOnly this.\n")
+    studio = make_studio(project.folder, voice=project.voice, writer=project.writer)
+    kept = studio.rewrite("the-log")
+    assert kept is not None
+    assert "Only this." in kept.read_text()
+    project.built()
+    assert script.read_text() == ours
+    assert project.manifest("the-log")["script"]["edited_by_hand"] is False
+
+
+def test_a_mistake_in_an_edited_script_is_named_and_the_published_episode_stays(project: Project) -> None:
+    project.topic("log.md", READ)
+    project.built()
+    audio = (project.output / "the-log" / "audio.mp3").read_bytes()
+    script = project.output / "the-log" / "script.md"
+    script.write_text("---\ntitle: [broken\n---\n\nText.\n")
+    error = project.run()["the-log"]
+    assert isinstance(error, InputError)
+    assert error.where.startswith("output/the-log/script.md:")
+    assert (project.output / "the-log" / "audio.mp3").read_bytes() == audio
+    assert "broken" in script.read_text()
+
+
+def test_a_pronunciation_touches_only_its_sentences(project: Project) -> None:
+    project.topic("log.md", READ)
+    project.built()
+    assert project.built(said="word,say\nReis,Race\n") == 1
+    assert project.voice.calls[-1].sentence.spoken == "Captain Race wrote it down."
+    assert "Reis" in (project.output / "the-log" / "captions.srt").read_text()
+
+
+def test_another_voice_keeps_the_script(project: Project) -> None:
+    project.topic("bells.md", WRITE)
+    sentences = project.built()
+    asked = len(project.writer.questions)
+    project.voice = FakeVoice([identity("en_US-other-medium")])
+    assert project.reasons(fingerprint="other voice") >= {("speech", "voice changed")}
+    assert project.built(fingerprint="other voice") == sentences
+    assert len(project.writer.questions) == asked
+
+
+def test_the_same_text_under_two_names_is_made_once(project: Project) -> None:
+    project.topic("a.md", READ)
+    project.topic("b.md", READ)
+    spoken = project.built()
+    assert spoken == 5
+    assert len(list(project.output.iterdir())) == 2
+
+
+def test_deleted_episodes_are_published_again_without_making_anything(project: Project) -> None:
+    project.topic("log.md", READ)
+    project.built()
+    before = {path.name: path.read_bytes() for path in (project.output / "the-log").iterdir()}
+    shutil.rmtree(project.output)
+    assert project.plan().episodes[0].to_publish
+    assert project.built() == 0
+    assert {path.name: path.read_bytes() for path in (project.output / "the-log").iterdir()} == before
+
+
+def test_a_changed_file_is_published_again(project: Project) -> None:
+    project.topic("log.md", READ)
+    project.built()
+    (project.output / "the-log" / "captions.srt").write_text("harm")
+    assert project.plan().episodes[0].to_publish == ("captions.srt", "manifest.json")
+    assert project.built() == 0
+    assert verify(project.output / "the-log") == ()
+
+
+def test_flac_comes_and_goes_with_its_setting(project: Project) -> None:
+    project.topic("log.md", READ)
+    project.built(sound=Sound(flac=True), fingerprint="flac")
+    assert (project.output / "the-log" / "audio.flac").read_bytes()[:4] == b"fLaC"
+    assert project.built() == 0
+    assert not (project.output / "the-log" / "audio.flac").exists()
+
+
+def test_a_missing_sentence_is_never_published(project: Project) -> None:
+    project.topic("log.md", READ)
+    project.voice = FakeVoice(failures={3: EngineNonsense("it is silent", where="fake")})
+    error = project.run()["the-log"]
+    assert isinstance(error, EngineNonsense)
+    assert not (project.output / "the-log").exists()
+    project.voice = FakeVoice()
+    assert project.built() == 1
+
+
+def test_one_failing_topic_does_not_stop_the_others(project: Project) -> None:
+    project.topic("log.md", READ)
+    project.topic("bad.md", READ.replace("The log", "Bad").replace("mode: read", "mode: read\nvoice: xx_XX-none"))
+    project.topic("empty.md", "")
+    studio = make_studio(project.folder, voice=project.voice, writer=project.writer)
+    survey = studio.survey()
+    errors = {outcome.name: outcome.error for outcome in studio.run(survey, lambda _: None)}
+    assert errors["the-log"] is None
+    assert isinstance(errors["bad"], InputError)
+    assert len(survey.refused) == 1
+    failure = studio.failure("bad")
+    assert failure is not None
+    assert "pipeline voices get xx_XX-none" in failure.hint
+
+
+def test_a_failure_is_forgotten_once_the_episode_is_made(project: Project) -> None:
+    project.topic("log.md", READ)
+    project.voice = FakeVoice(failures={1: EngineUnavailable("down", where="fake")})
+    assert project.run()["the-log"] is not None
+    project.voice = FakeVoice()
+    studio = make_studio(project.folder, voice=project.voice, writer=project.writer)
+    assert studio.failure("the-log") is not None
+    run_all(studio)
+    assert studio.failure("the-log") is None
+
+
+def test_auto_leaves_alone_what_another_engine_finished(project: Project) -> None:
+    project.topic("bells.md", WRITE)
+    project.built(auto=True)
+    script = (project.output / "bells" / "script.md").read_bytes()
+    project.writer = bell_writer("another-model")
+    project.voice = FakeVoice([identity("en_US-other-medium")])
+    how = {"auto": True, "fingerprint": "other engines"}
+    assert project.plan(**how).nothing_to_do
+    assert project.built(**how) == 0
+    assert len(project.writer.questions) == 0
+    assert (project.output / "bells" / "script.md").read_bytes() == script
+
+
+def test_a_named_engine_makes_everything_its_own(project: Project) -> None:
+    project.topic("bells.md", WRITE)
+    project.built()
+    project.writer = bell_writer("another-model")
+    project.built(fingerprint="other writer")
+    assert len(project.writer.questions) > 0
+
+
+def test_with_auto_an_edited_sentence_is_spoken_by_the_voice_at_hand(project: Project) -> None:
+    project.topic("bells.md", WRITE)
+    sentences = project.built(auto=True)
+    script = project.output / "bells" / "script.md"
+    script.write_text(script.read_text().rstrip() + "\n\nThe end.\n")
+    project.voice = FakeVoice([identity("en_US-other-medium")])
+    assert project.built(auto=True, fingerprint="other") == sentences + 1
+
+
+def test_two_runs_at_once_do_no_work_twice(project: Project) -> None:
+    for number in range(4):
+        project.topic(f"{number}.md", READ.replace("The log", f"Log {number}").replace("six", f"{number + 2}"))
+    made: list[str] = []
+
+    def listen(event: Event) -> None:
+        if event.kind is Kind.MADE and event.step is not None:
+            made.append(event.step.key)
+
+    studios = [make_studio(project.folder, voice=project.voice, writer=project.writer) for _ in range(2)]
+    errors: list[BaseException | None] = []
+
+    def run(studio: Any) -> None:
+        errors.extend(outcome.error for outcome in studio.run(studio.survey(), listen))
+
+    threads = [threading.Thread(target=run, args=(studio,)) for studio in studios]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == [None] * 8
+    spoken = [(call.sentence.spoken, call.voice) for call in project.voice.calls]
+    assert len(spoken) == len(set(spoken))
+
+
+def test_an_interrupted_run_keeps_what_is_finished_and_goes_on(project: Project) -> None:
+    project.topic("log.md", READ)
+    stop = threading.Event()
+    studio = make_studio(project.folder, voice=project.voice, writer=project.writer, stop=stop)
+
+    def stop_at_the_first_sound(event: Event) -> None:
+        if event.kind is Kind.MADE and event.step is not None and event.step.place == "speech":
+            studio.interrupt()
+
+    errors = [outcome.error for outcome in studio.run(studio.survey(), stop_at_the_first_sound)]
+    assert isinstance(errors[0], Interrupted)
+    assert not (project.output / "the-log").exists()
+    spoken = len(project.voice.calls)
+    assert 1 <= spoken < 5
+    assert project.built() == 5 - spoken
+
+
+def test_estimates_come_after_something_was_measured(project: Project) -> None:
+    project.topic("log.md", READ)
+    assert project.plan().seconds is None
+    project.built()
+    project.topic("more.md", READ.replace("The log", "More").replace("six", "seven"))
+    seconds = project.plan().seconds
+    assert seconds is not None
+    assert seconds > 0
+
+
+def test_cleaning_keeps_what_topics_need(project: Project) -> None:
+    log = project.topic("log.md", READ)
+    project.topic("bells.md", WRITE)
+    project.built()
+    log.unlink()
+    studio = make_studio(project.folder, voice=project.voice, writer=project.writer)
+    old = {key: studio.store.folder / key[:2] / key for key in studio.store.every_key()}
+    for path in old.values():
+        os.utime(path, (1000, 1000))
+    count, freed = studio.clean()
+    assert 0 < count < len(old)
+    assert freed > 0
+    shutil.rmtree(project.output / "bells")
+    assert project.built() == 0
+    assert (project.output / "the-log" / "audio.mp3").is_file()
+
+
+def test_cleaning_stops_at_a_topic_it_cannot_read(project: Project) -> None:
+    topic = project.topic("log.md", READ)
+    project.built()
+    topic.write_text("---\ntitle: [broken\n---\n")
+    studio = make_studio(project.folder, voice=project.voice, writer=project.writer)
+    before = set(studio.store.every_key())
+    with pytest.raises(InputError):
+        studio.clean()
+    assert set(studio.store.every_key()) == before
+
+
+def test_a_damaged_sentence_is_made_again_when_it_is_needed(project: Project) -> None:
+    project.topic("log.md", READ)
+    project.built()
+    studio = make_studio(project.folder, voice=project.voice, writer=project.writer)
+    speech = [key for key in studio.store.every_key() if (found := studio.store.find(key)) and found.rule == "speech/1"]
+    path = studio.store.folder / speech[0][:2] / speech[0]
+    path.write_bytes(path.read_bytes()[:-1] + b"\xff")
+    # Other loudness: everything behind the speech is made again, and so the damage is met.
+    assert project.built(sound=Sound(loudness_lufs=-18.0), fingerprint="quieter") == 1
+    assert project.manifest("the-log")["audio"]["loudness_lufs"] == pytest.approx(-18.0, abs=0.5)
+
+
+def test_the_manifest_says_who_made_it_and_that_a_machine_did(project: Project) -> None:
+    project.topic("bells.md", WRITE)
+    project.built()
+    manifest = project.manifest("bells")
+    assert manifest["ai_generated"]["script"] is True
+    assert manifest["engines"]["voice"]["sha256"] == identity().digest
+    assert manifest["engines"]["writer"]["model"]
+    assert manifest["audio"]["loudness_lufs"] == pytest.approx(-16.0, abs=0.5)
+    assert manifest["audio"]["true_peak_dbtp"] <= -1.0
+    assert set(manifest["files"]) == {
+        "audio.mp3", "captions.srt", "captions.vtt", "script.md", "transcript.json",
+    }  # fmt: skip

@@ -38,7 +38,10 @@ _LAST_WORD = re.compile(r"(\S+?)\.$")
 _SINGLE_LETTER = re.compile(r"(?:^|[\s.(])\w\.$")
 _LAST_INITIAL = re.compile(r"(?:^|\s)(?:[A-ZÀ-Ý]\.)+$")
 _LIST_NUMBER = re.compile(r"^\W*(?:\d{1,3}|[a-zA-Z])[.)]$")
-_MISSED = re.compile(r"(?:(?<=[.?!…][)\]”’\"»])|(?<=[IVX][IVX]\.))\s+(?=[(\[“\"«]?[A-ZÀ-Ý])")
+_MISSED = re.compile(
+    r"(?:(?<=[.?!…][)\]”’\"»])|(?<=[IVX][IVX]\.))\s+(?=[(\[“\"«]?[A-ZÀ-Ý])|(?<=\bNo\.)\s+(?=[A-Z](?:[a-z]|\W))"
+)
+_NUMBERED = re.compile(r"\d|[IVXLC]{2,}\b|[VX]\b")
 _LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 # A sentence without a capital is taken for one only after a word too long to be an abbreviation.
 _LONG_LAST_WORD = re.compile(r"[^\W\d_]{5,}\.$")
@@ -116,7 +119,7 @@ def _goes_on(before: str, after: str, language: str, *, cased: bool) -> bool:
     word = match[1].lstrip("\"'“‘«([").lower()
     if word not in _NEVER_LAST.get(language, frozenset()):
         return False
-    return first.isdigit() or first in "IVX" if word in _ONLY_BEFORE_NUMBER else True
+    return word not in _ONLY_BEFORE_NUMBER or _NUMBERED.match(after) is not None
 
 
 def _looks_like_a_name(text: str) -> bool:

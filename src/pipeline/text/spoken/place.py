@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from pipeline.text.spoken.numbers import roman
 from pipeline.text.spoken.tokens import Token
 
 Reading: TypeAlias = tuple[str, ...]
@@ -63,5 +64,6 @@ def first_reading(rules: Sequence[Rule], core: str, place: Place) -> Reading | N
 
 def shouted(place: Place) -> bool:
     """Whether capitals mean nothing here, because the words around are all written in them."""
-    around = [token.core for token in place.tokens if len(token.core) > 1 and token.core.isalpha()]
+    words = [token.core for token in place.tokens if len(token.core) > 1 and token.core.isalpha()]
+    around = [word for word in words if roman(word) is None]
     return len(around) > 2 and sum(map(str.isupper, around)) * 2 > len(around)

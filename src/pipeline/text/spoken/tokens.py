@@ -12,6 +12,7 @@ from pipeline.text.spoken.numbers import roman
 _OPENING = "\"'“”‘’«»‹›„‚`´*_~([{¿¡•·▪●—–|\\"
 _CLOSING = "\"'“”‘’«»‹›„‚`´*_~)]}.,;:?!…—–|\\"
 _DASHES = "—–-―"
+_BREAKS_OFF = re.compile(r"[,—–―]\W*$")
 _REFERENCE = re.compile(r"\[\d{1,3}(?:[,–-]\d{1,3})*\]")
 _LINK_TARGET = re.compile(r"\]\([^)\s]*\)")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
@@ -153,6 +154,8 @@ def voiced(cores: Sequence[str], tokens: Sequence[Token]) -> list[str]:
             previous = index
         if mark and previous >= 0 and previous != last:
             out[previous] = _with_mark(out[previous], mark)
+    if final == "," and not _BREAKS_OFF.search(tokens[-1].shown):
+        final = "."  # the pause of a closing bracket, where the sentence ends with it
     out[last] = _with_mark(out[last], final or ".")
     return out
 

@@ -55,7 +55,7 @@ def has_speech(sentence: Sentence) -> bool:
 @cache
 def _language(primary: str) -> Language | None:
     number_run = r"\d+(?:\.\d+)?" if primary == "en" else r"\d+(?:,\d+)?"
-    run = re.compile(rf"{number_run}|[^\W\d_]+(?:['-][^\W\d_]+)*|\S")
+    run = re.compile(rf"{number_run}|[^\W\d_²³]+(?:['-][^\W\d_²³]+)*|\S")
     if primary == "en":
         from pipeline.text.spoken import english, english_words
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from datetime import date
 from functools import partial
@@ -120,9 +121,13 @@ def _day_of_month(match: re.Match[str], place: Place) -> Reading | None:
     ordinal = numbers.english_ordinal(int(match[1]))
     if place.core(-1) in MONTH_NAMES and (place.is_dotted(-1) or place.joined(-1)):
         return (ordinal,)
-    if place.joined(1) in MONTH_NAMES and (place.core(1) != "May" or place.core(2)[:1].isdigit() or not place.core(2)):
+    surely = place.core(1) != "May" or place.core(2)[:1].isdigit() or place.core(-1).lower() in _BEFORE_A_DATE
+    if place.joined(1) in MONTH_NAMES and (surely or not place.core(2)):
         return (f"{ordinal} of" if place.core(-1) == "the" else f"the {ordinal} of",)
     return None
+
+
+_BEFORE_A_DATE = words_of("on by until till since from the after before")
 
 
 def _time(match: re.Match[str], place: Place) -> Reading | None:
@@ -301,6 +306,8 @@ def _is_year(text: str, place: Place) -> bool:
     if _looks_like_year(text):
         counted = after in COUNTED or (after.islower() and after.endswith("s") and after not in NOT_PLURAL)
         return strong or not counted
+    if 2100 <= int(text) < 2200:
+        return strong
     return 1000 <= int(text) < 1100 and (strong or before.lower() in ATTRIBUTIVE_YEAR) and not after.endswith("s")
 
 
@@ -385,6 +392,12 @@ def _squared(match: re.Match[str], place: Place) -> Reading:
     return (f"{base} {'squared' if match[2] == '²' else 'cubed'}",)
 
 
+def _power(match: re.Match[str], place: Place) -> Reading:
+    exponent = unicodedata.normalize("NFKC", match[2].lstrip("⁻"))
+    sign = "minus " if match[2][0] == "⁻" else ""
+    return (f"{_number(match[1], place)} to the power of {sign}{_number(exponent, place)}",)
+
+
 def _he_or_she(match: re.Match[str], _place: Place) -> Reading:
     return (f"{match[1]} or {match[2]}",)
 
@@ -441,6 +454,7 @@ _MARKED: tuple[Rule, ...] = (
     _rule(r"(\w+)\+\+", partial(_with_symbol_name, "plus plus")),
     _rule(r"([A-G]|F)#", partial(_with_symbol_name, "sharp")),
     _rule(r"(\d+|\w)([²³])", _squared),
+    _rule(r"(\d+)(⁻?[⁰¹²³⁴-⁹]+)", _power),
     _rule(r"([Hh]e|[Hh]is|[Hh]im|[Ss]he)/(she|hers?|he)", _he_or_she),
     _rule(r"([A-Za-z]+)–([A-Za-z]+)", _span_of_names),
     _rule(r"A", _lone_a),
@@ -467,8 +481,8 @@ def abbreviation(place: Place) -> str | None:
         return "versus"
     if lower == "min" and place.core(-1)[:1].isdigit():
         return "minutes"
-    if lower == "am" or lower == "pm":
-        return _half_day(core)
+    if lower in ("am", "pm"):
+        return _half_day(core) if place.core(-1)[-1:].isdigit() else None
     if (
         lower in ("sun", "sat", "mon", "wed", "mar", "may", "co", "ms", "fr", "sen", "rep", "col")
         and not core[0].isupper()
@@ -488,7 +502,8 @@ def reading(place: Place) -> Reading | None:
 
 
 def number(text: str, place: Place) -> str:
-    return _number(text, place)
+    """A number inside a mixed word: `FY2023`, `MP3`."""
+    return numbers.english_year(int(text)) if _looks_like_year(text) else _number(text, place)
 
 
 def is_ordinary(core: str) -> bool:

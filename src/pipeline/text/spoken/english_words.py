@@ -115,7 +115,8 @@ ACRONYMS = {"UNESCO": "Yunesko", "IoT": "I-O-T", "SaaS": "sass", "LLMs": "L-L-Ms
 SYMBOLS = {
     "&": "and", "+": "plus", "=": "equals", "×": "times", "÷": "divided by", "±": "plus or minus",
     "≈": "approximately", "~": "about", "<": "less than", ">": "greater than", "≤": "at most", "≥": "at least",
-    "≠": "is not", "%": "percent", "‰": "per mille", "°": "degrees", "→": "to", "$": "dollars", "€": "euros",
+    "≠": "is not",
+    "²": "squared", "³": "cubed", "%": "percent", "‰": "per mille", "°": "degrees", "→": "to", "$": "dollars", "€": "euros",
     "£": "pounds", "§": "section", "@": "at", "#": "number", "∞": "infinity", "√": "the square root of",
     "^": "to the power of", "µ": "micro", "¥": "yen", "₹": "rupees",
 }  # fmt: skip

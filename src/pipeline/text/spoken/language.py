@@ -60,14 +60,13 @@ class Language:
 
     def _mixed(self, core: str, place: Place) -> str:
         """A word of several kinds of sign, each read in its turn: `MP3`, `H2O`, `R&D`, `x=y`."""
-        if not core.isascii():
-            core = unicodedata.normalize("NFKC", core)
         if core.isascii() and core.isalpha():
             return core
         said: list[str] = []
         runs = self.run.findall(core)
-        for run in runs:
-            if run[0].isdecimal():
+        for written in runs:
+            run = written if written in self.symbols else unicodedata.normalize("NFKC", written)
+            if run.isdecimal() or (run[0].isdecimal() and run[-1].isdecimal()):
                 said.append(self.number(run, place))
             elif run in self.symbols:
                 said.append(self.symbols[run])

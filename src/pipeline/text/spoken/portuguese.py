@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from datetime import date
 
@@ -125,6 +126,17 @@ def _clock(match: re.Match[str], place: Place) -> Reading | None:
         minutes = _number(str(minute), place)
         return (f"{hours} {'hora' if hour < 2 else 'horas'} e {minutes}" if with_letter else f"{hours} e {minutes}",)
     return (f"{hours} {'hora' if hour < 2 else 'horas'}",)
+
+
+def _law(match: re.Match[str], place: Place) -> Reading:
+    """`13.105/2015`: the number of a law and its year."""
+    return (f"{_number(match[1], place)} de {_number(match[2], place)}",)
+
+
+def _power(match: re.Match[str], place: Place) -> Reading:
+    exponent = unicodedata.normalize("NFKC", match[2].lstrip("⁻"))
+    sign = "menos " if match[2][0] == "⁻" else ""
+    return (f"{_number(match[1], place)} elevado a {sign}{_number(exponent, place)}",)
 
 
 def _phone(match: re.Match[str], _place: Place) -> Reading:
@@ -259,7 +271,9 @@ def _ratio(match: re.Match[str], place: Place) -> Reading:
 
 
 def _product(match: re.Match[str], place: Place) -> Reading:
-    return (f"{_number(match[1], place)} por {_number(match[2], place)}",)
+    # "2x0" is a score in Portuguese; a picture of 1920x1080 is not.
+    is_score = "x" in match[0] and len(match[1]) == len(match[2]) == 1
+    return (f"{_number(match[1], place)} {'a' if is_score else 'por'} {_number(match[2], place)}",)
 
 
 def _numbered(match: re.Match[str], place: Place) -> Reading:
@@ -354,7 +368,7 @@ _RULES: tuple[Rule, ...] = (
     _rule(r"\.([A-Za-z]\w*)", _dot_name),
     _rule(r".*[.@#/].*", _address),
     _rule(r"\d{2}", _area_code),
-    _rule(r"(\d{1,2})[/.](\d{1,2})[/.](\d{4})|(\d{1,2})/(\d{1,2})/(\d\d)", _slash_date),
+    _rule(r"(\d{1,2})º?[/.](\d{1,2})[/.](\d{4})|(\d{1,2})/(\d{1,2})/(\d\d)", _slash_date),
     _rule(r"(?P<v>[vV])?(?P<parts>\d+(?:\.\d+)*)", _version),
     _rule(r"(\d{4})-(\d\d)-(\d\d)", _iso_date),
     _rule(r"1o?", _first_of_month),
@@ -364,6 +378,7 @@ _RULES: tuple[Rule, ...] = (
     _rule(rf"{_SIGN}(?P<cur>)(?P<num>{_NUMBER})(?P<mag>{_MAGNITUDE})?(?P<cur2>[$€£¥])", _money),
     _rule(rf"{_SIGN}(?P<cur>{_CURRENCY})", _currency_before),
     _rule(r"(\d{1,3}(?:\.\d{3})+|\d+)\.?([ºª°])", _ordinal),
+    _rule(rf"({_NUMBER})/((?:19|20)\d\d)", _law),
     _rule(r"(?:(?P<whole>\d+)_)?(?P<above>\d{1,4})/(?P<below>\d{1,4})", _fraction),
     _rule(rf"(?P<low>{_NUMBER})[-–—](?P<high>{_NUMBER})(?P<unit>{_either(GLUED_UNITS)})?", _range),
     _rule(rf"{_SIGN}(?P<num>{_NUMBER})(?P<unit>{_either(GLUED_UNITS)})?(?P<plus>\+)?", _quantity),
@@ -374,6 +389,7 @@ _RULES: tuple[Rule, ...] = (
     _rule(r"(\w+)\+\+", _plus_plus),
     _rule(r"([A-G])#", _sharp),
     _rule(r"(\d+|\w)([²³])", _squared),
+    _rule(r"(\d+)(⁻?[⁰¹²³⁴-⁹]+)", _power),
     _rule(r"([Ee]les?|[Dd]eles?|[Oo]s?)/(elas?|delas?|as?)", _either_of_two),
     _rule(r"[IVXLCDM]+", _roman),
     _rule(r"[A-Za-zº°/á]+", _undotted),

@@ -107,7 +107,8 @@ ACRONYMS = {"IA": "i á", "MIT": "M-I-T"}
 SYMBOLS = {
     "&": "e", "+": "mais", "=": "igual a", "×": "vezes", "÷": "dividido por", "±": "mais ou menos",
     "≈": "aproximadamente", "~": "cerca de", "<": "menor que", ">": "maior que", "≤": "no máximo", "≥": "no mínimo",
-    "≠": "diferente de", "%": "por cento", "‰": "por mil", "°": "graus", "→": "para", "$": "dólares", "€": "euros",
+    "≠": "diferente de", "²": "ao quadrado",
+    "³": "ao cubo", "%": "por cento", "‰": "por mil", "°": "graus", "→": "para", "$": "dólares", "€": "euros",
     "£": "libras", "§": "parágrafo", "@": "arroba", "#": "número", "∞": "infinito", "√": "raiz quadrada de",
     "^": "elevado a", "¥": "ienes", "º": "o", "ª": "a",
 }  # fmt: skip

@@ -123,17 +123,22 @@ class Ollama:
         started = time.monotonic()
         pieces: list[str] = []
         last: Any = None
+        # The listener is called out here, so that what it raises is not taken for the server's doing.
+        for last in self._stream(question, pieces):
+            if last.message.content and on_text is not None:
+                on_text(last.message.content)
+        return self._judged("".join(pieces), last, time.monotonic() - started)
+
+    def _stream(self, question: Question, pieces: list[str]) -> Iterator[Any]:
+        """The answer's parts as they come; their texts are kept in `pieces`."""
         longest_silence = max(self._read_seconds, self._first_token_seconds)
         with self._connected(read_seconds=longest_silence, heard=pieces) as (client, watch):
             watch.expect(self._first_token_seconds, "it did not begin to answer within {:g} s")
-            for last in client.chat(**self._request(question)):
-                text = last.message.content or ""
-                if text:
-                    pieces.append(text)
+            for part in client.chat(**self._request(question)):
+                if part.message.content:
+                    pieces.append(part.message.content)
                     watch.expect(self._read_seconds, "it fell silent for {:g} s in the middle of its answer")
-                    if on_text is not None:
-                        on_text(text)
-        return self._judged("".join(pieces), last, time.monotonic() - started)
+                yield part
 
     def _request(self, question: Question) -> dict[str, Any]:
         messages = [{"role": "system", "content": question.system}] if question.system else []
@@ -198,10 +203,11 @@ class Ollama:
         except (
             ollama.ResponseError,
             ollama.RequestError,
-            OSError,
             httpx.HTTPError,
             httpx.InvalidURL,
-            ValueError,
+            OSError,
+            ValueError,  # neither JSON nor of the expected form
+            AttributeError,  # JSON, but no object: the client looks for `error` in a list
         ) as error:
             if self._stop.is_set():
                 raise Interrupted from error

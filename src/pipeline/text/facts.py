@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.text import plain
-from pipeline.text.script_checks import form_faults, says_the_same, sentences
+from pipeline.text.script_checks import form_faults, sentences, words_of
 
 # A part shorter than this is no chapter: 40 words are a quarter of a minute.
 _FEWEST_WORDS_A_PART = 40
@@ -36,11 +36,13 @@ def parts_of(notes: str, *, language: str, words: int) -> tuple[FactPart, ...]:
     before the second of any. Empty where the notes hold no sentence that can be spoken.
     """
     found: list[tuple[str, int, str]] = []
+    seen: set[tuple[str, ...]] = set()
     for part in plain.parts(notes):
         for paragraph in part.paragraphs:
             for place, sentence in enumerate(sentences(paragraph, language)):
                 fact = plain.as_sentence(sentence)
-                if _speakable(fact) and not says_the_same(fact, [other for *_, other in found]):
+                if _speakable(fact) and words_of(fact) not in seen:
+                    seen.add(words_of(fact))
                     found.append((part.title, place, fact))
     chosen = _fitting([(place, fact) for _, place, fact in found], words)
     told = [item for index, item in enumerate(found) if index in chosen]

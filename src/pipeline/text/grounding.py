@@ -15,6 +15,7 @@ _FIGURE = re.compile(r"\d")
 _WORD_OR_END = re.compile(r"[^\W_]+(?:['’][^\W\d_]+)?|[.!?:]")
 # Words are compared by their first letters, so that "wound" and "winding" differ and "lens" and "lenses" do not.
 _STEM_LETTERS = 5
+_PLURAL_LETTERS = 3
 # A paraphrase may have one new word in four, and may leave out one in three ("a hundred" for "one hundred").
 _MOST_NEW = 0.25
 _MOST_MISSING = 0.34
@@ -75,9 +76,9 @@ def says_the_fact(sentence: str, fact: str, known: str) -> bool:
     if set(_numbers(sentence)) != set(_numbers(fact)) or invented(sentence, around):
         return False
     ours, theirs = _content(sentence), _content(fact)
-    if _matter(sentence) == _matter(fact) or _stem(_tokens(sentence)[0]) in ours - _content(around):
-        return False
     if not ours or not theirs or _negations(sentence) != _negations(fact):
+        return False
+    if _matter(sentence) == _matter(fact) or _stem(_tokens(sentence)[0]) in ours - _content(around):
         return False
     if any(_stem(name) not in ours for name in _names(fact)):
         return False
@@ -106,7 +107,7 @@ def _stem(token: str) -> str:
         for letter in unicodedata.normalize("NFD", re.split("['’]", token)[0].lower())
         if not unicodedata.combining(letter)
     )
-    return bare[:_STEM_LETTERS]
+    return (bare[:-1] if len(bare) > _PLURAL_LETTERS and bare.endswith("s") else bare)[:_STEM_LETTERS]
 
 
 def _content(text: str) -> set[str]:

@@ -65,7 +65,12 @@ def _tls(loaded: Loaded) -> Iterator[Finding]:
         also = f", and the authority in {tls.ca_bundle}" if tls.ca_bundle else ""
         yield Finding("TLS", "ok", f"certificates are checked against certifi's authorities{also}")
     else:
-        yield Finding("TLS", "note", "certificates are not checked", "Set SSL_VERIFY=true; SSL_CA_BUNDLE adds a company's authority.")
+        yield Finding(
+            "TLS",
+            "note",
+            "certificates are not checked",
+            "Set SSL_VERIFY=true; SSL_CA_BUNDLE adds a company's authority.",
+        )
 
 
 def _paths(project: Path, loaded: Loaded) -> Iterator[Finding]:
@@ -79,7 +84,10 @@ def _paths(project: Path, loaded: Loaded) -> Iterator[Finding]:
     free = shutil.disk_usage(places.data if places.data.exists() else project).free
     low = free < _LOW_DISK_BYTES
     yield Finding(
-        "disk", "note" if low else "ok", f"{free / 1e9:.1f} GB free", "Free some space before a long run." if low else ""
+        "disk",
+        "note" if low else "ok",
+        f"{free / 1e9:.1f} GB free",
+        "Free some space before a long run." if low else "",
     )
 
 
@@ -98,7 +106,9 @@ def _path(name: str, folder: Path, *, written: bool) -> Finding:
     if os.access(folder, needed):
         return Finding(name, "ok", facts)
     me = _owner(os.geteuid())
-    return Finding(name, "bad", f"{facts}: {me} may not {'write' if written else 'read'} there", f"chown -R {me} {folder}")
+    return Finding(
+        name, "bad", f"{facts}: {me} may not {'write' if written else 'read'} there", f"chown -R {me} {folder}"
+    )
 
 
 def _owner(uid: int) -> str:

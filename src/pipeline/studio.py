@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -27,6 +28,7 @@ from pipeline.engines.remembered import RememberedVoice, RememberedWriter, to_pl
 from pipeline.errors import EngineError, InputError, Interrupted, PipelineError
 from pipeline.files import make_folder
 from pipeline.flow import Desk, episode
+from pipeline.ports import Voice, Writer
 from pipeline.records import Failure, Failures, Measured, Record, Records
 from pipeline.slugs import assign, source_identity
 from pipeline.stages.publish import MANIFEST, SCRIPT, Edition, publish, read_manifest, stale
@@ -190,7 +192,7 @@ class Studio:
             desk = self._desk_for(work, record, edited)
             flow = episode(work.topic, work.slug, desk, edited=edited)
             outlook = look_through(flow, self.store.find, record.trail)
-            to_publish = ()
+            to_publish: tuple[str, ...] = ()
             if outlook.result is not None and not outlook.to_make:
                 to_publish = stale(outlook.result, self.folders.output / work.slug)
         except PipelineError as error:
@@ -274,10 +276,10 @@ class Studio:
         that made it before, as long as they have nothing left to do.
         """
         desk = self._desk
-        before = _engines_before(record, desk)
-        if before is None:
+        writer, voice = _writer_before(record, desk), _voice_before(record, desk)
+        if writer is desk.writer and voice is desk.voice:
             return desk
-        for candidate in (replace(desk, **before), replace(desk, **{k: v for k, v in before.items() if k == "writer"})):
+        for candidate in (replace(desk, writer=writer, voice=voice), replace(desk, writer=writer)):
             outlook = self._outlook(work, candidate, edited)
             if outlook is not None and not any(
                 (candidate.writer is not desk.writer and verdict.step.rule.resource == "llm")
@@ -389,23 +391,25 @@ class Studio:
                     yield folder.name
 
 
-def _engines_before(record: Record, desk: Desk) -> dict[str, RememberedWriter | RememberedVoice] | None:
-    """The engines that made an episode before, where `auto` has taken others since."""
-    before: dict[str, RememberedWriter | RememberedVoice] = {}
-    try:
-        if desk.auto_writer and "writer" in record.engines:
-            writer = writer_from(record.engines["writer"])
-            now = desk.writer.describe()
-            if (writer.engine, writer.name, writer.digest) != (now.engine, now.name, now.digest):
-                before["writer"] = RememberedWriter(writer)
-        if desk.auto_voice and "voice" in record.engines:
-            voice = voice_from(record.engines["voice"])
-            same = desk.voice.installed().get(voice.name)
-            if same is None or (same.engine, same.digest) != (voice.engine, voice.digest):
-                before["voice"] = RememberedVoice(voice)
-    except (TypeError, EngineError):
-        return None
-    return before or None
+def _writer_before(record: Record, desk: Desk) -> Writer:
+    """The writer of an episode's script, where `auto` has taken another since; else the one at hand."""
+    if desk.auto_writer and "writer" in record.engines:
+        with suppress(TypeError, EngineError):
+            before, now = writer_from(record.engines["writer"]), desk.writer.describe()
+            if (before.engine, before.name, before.digest) != (now.engine, now.name, now.digest):
+                return RememberedWriter(before)
+    return desk.writer
+
+
+def _voice_before(record: Record, desk: Desk) -> Voice:
+    """The voice that spoke an episode, where it is not to be had now; else the one at hand."""
+    if desk.auto_voice and "voice" in record.engines:
+        with suppress(TypeError, EngineError):
+            before = voice_from(record.engines["voice"])
+            now = desk.voice.installed().get(before.name)
+            if now is None or (before.engine, before.digest) != (now.engine, now.digest):
+                return RememberedVoice(before)
+    return desk.voice
 
 
 def _engines_of(edition: Edition, record: Record) -> dict[str, Mapping[str, object]]:

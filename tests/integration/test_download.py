@@ -49,6 +49,8 @@ class Site:
     honours_range: bool = True
     tells_version: bool = True
     tells_length: bool = True
+    sends_from: int | None = None
+    """Where the part begins that it sends instead of the one that was asked for."""
     redirects: dict[str, str] = field(default_factory=dict)
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     """Path and Range of each request."""
@@ -85,6 +87,7 @@ class Handler(BaseHTTPRequestHandler):
                 self.send_header("Content-Range", f"bytes */{len(content)}")
                 self.end_headers()
                 return
+            start = start if site.sends_from is None else site.sends_from
             self.send_response(206)
             self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         else:
@@ -241,6 +244,14 @@ def test_a_server_that_knows_no_ranges_begins_again(site: Site, target: Path) ->
     get(site, target)
 
     assert target.read_bytes() == CONTENT
+
+
+def test_another_part_than_was_asked_for_is_not_put_in_its_place(site: Site, target: Path) -> None:
+    site.cuts, site.sends_from = [100_000], 99_000
+    get(site, target, size=None, digest=None)
+
+    assert target.read_bytes() == CONTENT
+    assert [asked for _, asked in site.asked] == [None, "bytes=100000-", None]
 
 
 def test_two_versions_are_never_sewn_together(site: Site, target: Path) -> None:

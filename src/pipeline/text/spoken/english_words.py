@@ -116,7 +116,8 @@ SYMBOLS = {
     "&": "and", "+": "plus", "=": "equals", "×": "times", "÷": "divided by", "±": "plus or minus",
     "≈": "approximately", "~": "about", "<": "less than", ">": "greater than", "≤": "at most", "≥": "at least",
     "≠": "is not",
-    "²": "squared", "³": "cubed", "%": "percent", "‰": "per mille", "°": "degrees", "→": "to", "$": "dollars", "€": "euros",
+    "²": "squared", "³": "cubed", "%": "percent", "‰": "per mille", "°": "degrees", "→": "to",
+    "$": "dollars", "€": "euros",
     "£": "pounds", "§": "section", "@": "at", "#": "number", "∞": "infinity", "√": "the square root of",
     "^": "to the power of", "µ": "micro", "¥": "yen", "₹": "rupees",
 }  # fmt: skip

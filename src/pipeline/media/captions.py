@@ -27,9 +27,10 @@ GAP_SECONDS = 0.08
 _ANOTHER_CAPTION = 10.0
 _SHARED_BY_SENTENCES = 6.0
 _PART_OF_A_SENTENCE_WITH_ANOTHER = 30.0
-_BREAK_OF_A_LINE = 0.7
-_UNEVEN_LINES = 12.0
-_LONGER_ABOVE = 1.0
+_END_OF_A_CAPTION = 1.5
+_BREAK_OF_A_LINE = 1.0
+_UNEVEN_LINES = 8.0
+_LONGER_ABOVE = 0.5
 _TOO_SHORT = 100.0
 _TOO_FAST = 0.5
 _FAR_TOO_FAST = 4.0
@@ -202,7 +203,7 @@ class _Paragraph:
     def _cost(self, start: int, end: int) -> float:
         return (
             _ANOTHER_CAPTION
-            + self._part(end)
+            + _END_OF_A_CAPTION * self._part(end)
             + self._layout(start, end)[0]
             + self._timing_cost(start, end)
             + self._sentence_cost(start, end)

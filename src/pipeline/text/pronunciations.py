@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.errors import SettingsError
-from pipeline.text.spoken import tokens
+from pipeline.text import tokens
 
 _COLUMNS = ("word", "say", "language", "case")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")

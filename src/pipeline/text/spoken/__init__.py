@@ -13,8 +13,8 @@ import unicodedata
 from functools import cache
 
 from pipeline.domain.sentence import Sentence, Word
+from pipeline.text import tokens
 from pipeline.text.pronunciations import Pronunciation, Pronunciations
-from pipeline.text.spoken import tokens
 from pipeline.text.spoken.language import Language
 from pipeline.text.spoken.place import Place
 

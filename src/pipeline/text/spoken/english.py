@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import date
 from functools import partial
 
+from pipeline.text import roman
 from pipeline.text.spoken import addresses, numbers
 from pipeline.text.spoken.english_words import (
     ACRONYMS,
@@ -325,7 +326,7 @@ def _numbered(match: re.Match[str], place: Place) -> Reading:
 
 def _roman(match: re.Match[str], place: Place) -> Reading | None:
     text = match[0]
-    value = numbers.roman(text)
+    value = roman.value(text)
     before, after = place.joined(-1), place.joined(1)
     if value is None:
         return None
@@ -471,7 +472,7 @@ def abbreviation(place: Place) -> str | None:
     core = place.core(0)
     lower = core.lower()
     before_number = DOTTED_BEFORE_NUMBER.get(lower)
-    if before_number and (place.core(1)[:1].isdigit() or numbers.roman(place.core(1)) is not None):
+    if before_number and (place.core(1)[:1].isdigit() or roman.value(place.core(1)) is not None):
         return before_number
     if lower == "st":
         return "Saint" if place.core(1)[:1].isupper() else "Street"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pipeline.text.spoken.place import Place, Reading
-from pipeline.text.spoken.tokens import plain
+from pipeline.text.tokens import plain
 
 # A hyphen inside a word is a word's own; where capitals or digits are joined by one, each side is read by itself.
 _ORDINARY_COMPOUND = re.compile(r"(?:[^\W\d_]['-]?)+")

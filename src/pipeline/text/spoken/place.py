@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from pipeline.text.spoken.numbers import roman
-from pipeline.text.spoken.tokens import Token
+from pipeline.text import roman
+from pipeline.text.tokens import Token
 
 Reading: TypeAlias = tuple[str, ...]
 """What is said for a word and, where they belong together (`$3.5 million`), for the words after it."""
@@ -65,5 +65,5 @@ def first_reading(rules: Sequence[Rule], core: str, place: Place) -> Reading | N
 def shouted(place: Place) -> bool:
     """Whether capitals mean nothing here, because the words around are all written in them."""
     words = [token.core for token in place.tokens if len(token.core) > 1 and token.core.isalpha()]
-    around = [word for word in words if roman(word) is None]
+    around = [word for word in words if roman.value(word) is None]
     return len(around) > 2 and sum(map(str.isupper, around)) * 2 > len(around)

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from datetime import date
 
+from pipeline.text import roman
 from pipeline.text.spoken import addresses, numbers
 from pipeline.text.spoken.place import Place, Reading, Rule, first_reading, shouted, words_of
 from pipeline.text.spoken.portuguese_words import (
@@ -283,7 +284,7 @@ def _numbered(match: re.Match[str], place: Place) -> Reading:
 def _roman(match: re.Match[str], place: Place) -> Reading | None:
     """Up to ten, centuries and monarchs take ordinals; above, and everywhere else, cardinals."""
     text = match[0]
-    value = numbers.roman(text)
+    value = roman.value(text)
     before, after = place.joined(-1), place.joined(1)
     if value is None:
         return None
@@ -405,7 +406,7 @@ def abbreviation(place: Place) -> str | None:
     lower = core.lower()
     following = place.core(1)
     before_number = DOTTED_BEFORE_NUMBER.get(lower)
-    if before_number and (following[:1].isdigit() or numbers.roman(following) is not None):
+    if before_number and (following[:1].isdigit() or roman.value(following) is not None):
         return before_number
     if core == "D" and following[:1].isupper():
         return "Dona" if following in REGNAL_FEMININE or following.endswith("a") else "Dom"

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.text.spoken.numbers import roman
+from pipeline.text import roman
 
 _OPENING = "\"'“”‘’«»‹›„‚`´*_~([{¿¡•·▪●—–|\\"
 _CLOSING = "\"'“”‘’«»‹›„‚`´*_~)]}.,;:?!…—–|\\"
@@ -164,7 +164,7 @@ def _owns_its_full_stop(token: Token, said: str) -> bool:
     """`Dr.` and `J.` do: what was read as something else, or a lone capital. `1.` and `Go.` do not."""
     if not token.dotted or not token.core or token.core[0].isdecimal():
         return False
-    if len(token.core) > 1 and roman(token.core) is not None:
+    if len(token.core) > 1 and roman.value(token.core) is not None:
         return False  # "World War II." is read as something else and still ends where it stands
     return said != token.core or (len(token.core) == 1 and token.core.isupper())
 

@@ -188,7 +188,7 @@ def _title(value: str | tuple[str, ...]) -> str:
         raise _Wrong("no letter or digit in it", "Write what the episode is about.")
     if len(title) > LONGEST_TITLE:
         what = f"{len(title)} characters, and a title has at most {LONGEST_TITLE}"
-        raise _Wrong(what, "Shorten it; what it says goes into the notes of a .md file.")
+        raise _Wrong(what, "Shorten it; the rest belongs in notes (.md).")
     return title
 
 

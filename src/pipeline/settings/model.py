@@ -21,7 +21,7 @@ _DURATION = re.compile(r"-?\d+|-?(?:\d+(?:\.\d+)?(?:h|m|s|ms))+")
 
 
 def _url(value: str) -> str:
-    text = value.strip().rstrip("/")
+    text = value.strip()
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -38,7 +38,7 @@ def _url(value: str) -> str:
         raise ValueError(f"{value!r} is not an address; write it like http://127.0.0.1:11434")
     if parts.query or parts.fragment:
         raise ValueError(f"{value!r} must end before ? or #")
-    return text
+    return text.rstrip("/")
 
 
 def _language(value: str) -> str:

@@ -302,9 +302,9 @@ def _settings(place: Path) -> Loaded:
 
     loaded = load(place, os.environ)
     chosen = loaded.settings
-    # A person who reads text sees the run itself; its log is for those who ask for one.
+    # A person who reads text sees the run itself, failures and all; its log is for those who ask for one.
     unasked = chosen.log_format == "text" and loaded.origins["log_level"] == "default"
-    telemetry.configure(form=chosen.log_format, level="warning" if unasked else chosen.log_level)
+    telemetry.configure(form=chosen.log_format, level="critical" if unasked else chosen.log_level)
     return loaded
 
 

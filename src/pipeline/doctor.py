@@ -128,14 +128,14 @@ def _engines(project: Path, loaded: Loaded) -> Iterator[Finding]:
         yield Finding("writer", "bad", error.what, error.hint)
     else:
         yield Finding("writer", "ok", f"{writer.name} is taken: {writer.why}")
-        yield _proven("writing", lambda: writer.engine.check(), lambda: writer.engine.describe().name)
+        yield _proven("writing", writer.engine.check, lambda: writer.engine.describe().name)
     try:
         voice = wiring.choose_voice(project, settings, tls, digests, stop)
     except PipelineError as error:
         yield Finding("voice", "bad", error.what, error.hint)
     else:
         yield Finding("voice", "ok", f"{voice.name} is taken: {voice.why}")
-        yield _proven("speaking", lambda: voice.engine.check(), lambda: ", ".join(sorted(voice.engine.installed())))
+        yield _proven("speaking", voice.engine.check, lambda: ", ".join(sorted(voice.engine.installed())))
 
 
 def _proven(check: str, act: Callable[[], None], name: Callable[[], str]) -> Finding:

@@ -68,7 +68,7 @@ class Board:
                 stage.seconds += event.seconds
                 line.made += 1
                 if event.step is not None and event.step.place in {"script", "mix"}:
-                    return [f"{event.flow}: {_told(event.step.place)} ({stage.seconds:.1f} s)"]
+                    return [f"{event.flow}: {_told(event.step.place)}"]
             case Kind.FOUND if stage is not None:
                 stage.wanted += 1
                 stage.done += 1
@@ -96,4 +96,4 @@ def stage_of(place: str) -> str:
 
 
 def _told(place: str) -> str:
-    return {"script": "script written", "mix": "speech and mix done"}[place]
+    return {"script": "script written", "mix": "spoken and mixed"}[place]

@@ -53,7 +53,7 @@ def test_a_plan_makes_nothing(store: Store) -> None:
     kitchen = Kitchen()
     look_through(kitchen.chain("script", "mix"), store.find)
     assert not kitchen.made
-    assert list(store.keys()) == []
+    assert list(store.every_key()) == []
 
 
 @pytest.mark.parametrize(

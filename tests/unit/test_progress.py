@@ -37,7 +37,7 @@ def test_what_is_worth_a_line_is_told() -> None:
     board = Board(1)
     script = step("script", "script")
     board.take(Event(Kind.STARTED, "moon", script))
-    assert board.take(Event(Kind.MADE, "moon", script, seconds=1.25)) == ["moon: script written (1.2 s)"]
+    assert board.take(Event(Kind.MADE, "moon", script, seconds=1.25)) == ["moon: script written"]
     assert board.take(Event(Kind.MADE, "moon", step("speech", "sentence 1 of 9"))) == []
 
 

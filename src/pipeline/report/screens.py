@@ -111,7 +111,7 @@ class _Account:
         else:
             self.failed += 1
             if not isinstance(error, PipelineError):
-                self.log.error("episode.failed", topic=outcome.name, stage=None, exc_info=error)
+                self.log.critical("episode.failed", topic=outcome.name, code="bug", exc_info=error)
             else:
                 self.log.error("episode.failed", topic=outcome.name, code=error.code, error=str(error))
 

@@ -21,6 +21,9 @@ _TOLERANCE = 0.2
 # Six words in a row that come three times are a loop; twice may be a refrain.
 _GRAM_WORDS = 6
 _GRAM_TIMES = 3
+# "The quiet pleasure of a walk is … The quiet pleasure of a walk is …": a small model's favourite loop.
+_OPENING_WORDS = 5
+_OPENING_TIMES = 2
 # Two sentences of which this share of the words is the same say the same.
 _SAME = 0.8
 # More words than this in one sentence, and no listener follows: ten seconds are some 26 words.
@@ -142,11 +145,15 @@ def faults(script: Script, *, language: str, words: int, fewest: int | None = No
 
 
 def repeats(sentence: str, others: Sequence[str], title: str) -> bool:
-    """Whether a sentence adds nothing: it says the same as another, or shares a long run of words with one.
+    """Whether a sentence adds nothing: it says the same as another, begins as others begin, or shares a long run of
+    words with one.
 
-    A run that is part of the title is no repetition: the title may be said.
+    A run that is part of the title is no repetition: the title may be said. But no third sentence begins as two do.
     """
     if says_the_same(sentence, others):
+        return True
+    opening = words_of(sentence)[:_OPENING_WORDS]
+    if sum(words_of(other)[:_OPENING_WORDS] == opening for other in others) >= _OPENING_TIMES:
         return True
     heard = {gram for other in others for gram in _grams(other)}
     return bool(heard & set(_grams(sentence)) - set(_grams(title)))

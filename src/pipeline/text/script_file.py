@@ -40,7 +40,8 @@ _QUOTED = re.compile(r"^ {0,3}>(?P<text>.*)$")
 
 _SPECIAL = re.compile(r"[\\`*_\[\]<&]")
 _BLOCK_START = re.compile(r"^([#>+~-]|\d{1,9}(?=[.)]))")
-_CLOSING_HASHES = re.compile(r"#+$")
+# Those that the beginning of a line has had escaped already are left alone.
+_CLOSING_HASHES = re.compile(r"(?<!\\)#+$")
 
 
 def format(script: Script) -> str:  # noqa: A001  # read as script_file.format

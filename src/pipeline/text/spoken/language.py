@@ -66,7 +66,9 @@ class Language:
         runs = self.run.findall(core)
         for written in runs:
             run = written if written in self.symbols else unicodedata.normalize("NFKC", written)
-            if run.isdecimal() or (run[0].isdecimal() and run[-1].isdecimal()):
+            if run != written and not run.isdecimal() and not run.isalpha():
+                said.append(self._mixed(run, place))  # one sign that stands for several, `①` among letters
+            elif run.isdecimal() or (run[0].isdecimal() and run[-1].isdecimal()):
                 said.append(self.number(run, place))
             elif run in self.symbols:
                 said.append(self.symbols[run])

@@ -75,7 +75,7 @@ class Language:
             elif letters := _letters(run):
                 spell = letters.isupper() and 1 < len(letters) <= 3 and len(runs) > 1
                 said.append("-".join(letters) if spell else letters)
-        return " ".join(said)
+        return " ".join(" ".join(said).split())
 
 
 def _parts(core: str) -> list[str]:

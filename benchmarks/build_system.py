@@ -1,4 +1,8 @@
-"""What the build system itself costs: a topic of four artifacts, against the bare writes with fsync."""
+"""What the build system itself costs: a topic of four artifacts, against the bare writes with fsync.
+
+Both write the same bytes in the same number of files on the same disk; ours as the pipeline does it on two cores, with
+a dozen topics open at a time.
+"""
 
 from __future__ import annotations
 
@@ -54,8 +58,8 @@ def _bare(folder: Path) -> float:
 
 
 def _built(folder: Path) -> float:
-    executors: dict[str, Executor] = {"cpu": ThreadPoolExecutor(1)}
-    runner: Runner[None, None] = Runner(Store(folder), executors, open_at_once=1, notify=lambda _: None, stop=Event())
+    executors: dict[str, Executor] = {"cpu": ThreadPoolExecutor(2)}
+    runner: Runner[None, None] = Runner(Store(folder), executors, open_at_once=12, notify=lambda _: None, stop=Event())
     begun = perf_counter()
     for outcome in runner.run(Job(str(n), lambda n=n: _topic(n), lambda *_: None) for n in range(TOPICS)):  # type: ignore[misc]
         assert outcome.error is None, outcome.error

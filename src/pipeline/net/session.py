@@ -23,6 +23,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import _basic_auth_str
 from requests.utils import get_environ_proxies
+from urllib3.exceptions import ProtocolError
 
 from pipeline import __version__
 from pipeline.errors import EngineNonsense, EngineRefused, EngineUnavailable, SettingsError
@@ -95,8 +96,25 @@ class Service:
         proxies = proxies_for(url)
         if not proxies:
             self._names.find(url, self._border.timeouts.connect, where=self.where)
-        with self._border.crossed(url, direct=not proxies):
-            response = self._session.request(
+        with self._border.crossed(url, direct=not proxies), self._begun(method, url, body, proxies) as response:
+            answer = Answer(
+                response.status_code,
+                {name.lower(): value for name, value in response.headers.items()},
+                self._read(response, deadline),
+            )
+        if 300 <= answer.status < 400:
+            raise EngineRefused(
+                f"it sends us elsewhere: {answer.headers.get('location', 'it does not say where')}",
+                where=self.where,
+                hint=f"If that is the right place, make it the address of {self.name} in the settings.",
+            )
+        return answer
+
+    def _begun(self, method: str, url: str, body: object, proxies: dict[str, str]) -> requests.Response:
+        """An answer of which the headers are there."""
+
+        def send() -> requests.Response:
+            return self._session.request(
                 method,
                 url,
                 data=None if body is None else json.dumps(body, ensure_ascii=False).encode(),
@@ -107,19 +125,16 @@ class Service:
                 stream=True,
                 proxies=proxies,
             )
-            with response:
-                answer = Answer(
-                    response.status_code,
-                    {name.lower(): value for name, value in response.headers.items()},
-                    self._read(response, deadline),
-                )
-        if 300 <= answer.status < 400:
-            raise EngineRefused(
-                f"it sends us elsewhere: {answer.headers.get('location', 'it does not say where')}",
-                where=self.where,
-                hint=f"If that is the right place, make it the address of {self.name} in the settings.",
-            )
-        return answer
+
+        try:
+            return send()
+        except requests.ConnectionError as error:
+            # A server may close a kept connection just as it is used again: no failure of the service, and nothing
+            # that was asked of it has been begun. On a new connection the answer comes, or the failure is real.
+            reasons = error.args[0].args if error.args and isinstance(error.args[0], ProtocolError) else ()
+            if not any(isinstance(reason, ConnectionError) for reason in reasons):
+                raise
+            return send()
 
     def get(self, path: str) -> Answer:
         """A successful answer. Raises what `ask` does, and by `meaning_of` for every other status."""

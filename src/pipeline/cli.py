@@ -69,8 +69,7 @@ def run_command_line(arguments: Sequence[str]) -> int:
         return _failed(error, Status.INTERRUPTED)
     except PipelineError as error:
         return _failed(error, Status.SOME_FAILED)
-    except BrokenPipeError:
-        # Whoever read our output has seen enough (`pipeline status | head`).
+    except BrokenPipeError:  # typer's own output; ours is hushed in `report.output`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Status.DONE
     except KeyboardInterrupt:
@@ -267,6 +266,23 @@ def voices_get(
     with _stopping(stop.set):
         for name in names:
             report.fetch_voice(name, place / loaded.settings.voices_dir, wiring.tls_of(loaded.settings), stop)
+    return Status.DONE
+
+
+@voices_app.command("available", epilog="Example:  pipeline voices available pt")
+def voices_available(
+    language: Annotated[str, typer.Argument(help="Only the voices of this language: en, pt-BR.")] = "",
+    as_json: AsJson = False,
+    project: Project = None,
+) -> int:
+    """List the voices of Piper's public catalogue; needs the network."""
+    from pipeline import report, wiring
+
+    place = find_project(project)
+    loaded = _settings(place)
+    stop = Event()
+    with _stopping(stop.set):
+        report.show_catalogue(language, wiring.tls_of(loaded.settings), stop, as_json=as_json)
     return Status.DONE
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipeline.report.answers import (
     fetch_voice,
     narrowed,
+    show_catalogue,
     show_findings,
     show_plan,
     show_settings,
@@ -18,6 +19,7 @@ __all__ = [
     "fetch_voice",
     "narrowed",
     "screen_for",
+    "show_catalogue",
     "show_findings",
     "show_plan",
     "show_settings",

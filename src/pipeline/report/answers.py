@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -11,12 +9,12 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
 from pipeline.errors import InputError
 from pipeline.ports import VoiceIdentity
+from pipeline.report.output import Output, write, write_json
 from pipeline.report.screens import error_facts
 from pipeline.stages.publish import read_manifest, verify
 from pipeline.studio import EpisodePlan, Plan, Studio, Survey
@@ -55,9 +53,9 @@ def _is_finished_source(name: str, survey: Survey) -> bool:
 
 def show_plan(plan: Plan, shop: Workshop, *, as_json: bool) -> None:
     if as_json:
-        _print_json(_plan_facts(plan, shop))
+        write_json(_plan_facts(plan, shop))
         return
-    out = _console()
+    out = Output()
     for refused in plan.refused:
         out.print(f"refused: {refused}", style="red", markup=False)
     for episode in plan.episodes:
@@ -76,7 +74,7 @@ def show_plan(plan: Plan, shop: Workshop, *, as_json: bool) -> None:
     out.print(f"{to_do} to make{about}; {len(plan.finished) + len(plan.episodes) - to_do} stay as they are.")
 
 
-def _show_episode(out: Console, episode: EpisodePlan) -> None:
+def _show_episode(out: Output, episode: EpisodePlan) -> None:
     if episode.error is not None:
         out.print(f"{episode.work.slug}: cannot be made: {episode.error}", style="red", markup=False)
         return
@@ -170,7 +168,7 @@ def show_status(studio: Studio, *, as_json: bool) -> int:
     ]
     rows += [{"episode": "", "state": "refused", "edited_by_hand": False, "why": str(error)} for error in plan.refused]
     if as_json:
-        _print_json({"episodes": rows})
+        write_json({"episodes": rows})
     else:
         _table(("episode", "state", "", ""), [_status_row(row) for row in rows])
     return int(any(row["state"] in {"cannot be made", "failed", "refused"} for row in rows))
@@ -185,9 +183,9 @@ def show_verification(studio: Studio, *, as_json: bool) -> int:
     found = {name: verify(studio.folders.output / name) for name in studio.episodes_on_disk()}
     wrong = {name: faults for name, faults in found.items() if faults}
     if as_json:
-        _print_json({"episodes": len(found), "wrong": {name: list(faults) for name, faults in wrong.items()}})
+        write_json({"episodes": len(found), "wrong": {name: list(faults) for name, faults in wrong.items()}})
     else:
-        out = _console()
+        out = Output()
         for name, faults in wrong.items():
             for fault in faults:
                 out.print(f"{name}: {fault}", style="red", markup=False)
@@ -212,21 +210,21 @@ def show_settings(loaded: Loaded, *, as_json: bool) -> None:
 
     rows = table(loaded)
     if as_json:
-        _print_json({row.name: {"value": row.value, "from": row.origin, "about": row.about} for row in rows})
+        write_json({row.name: {"value": row.value, "from": row.origin, "about": row.about} for row in rows})
         return
     _table(("setting", "value", "from", "what it does"), [(row.name, row.value, row.origin, row.about) for row in rows])
 
 
 def show_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
     if as_json:
-        _print_json(
+        write_json(
             {
                 "healthy": not any(finding.bad for finding in findings),
                 "findings": [{"check": f.check, "state": f.state, "found": f.found, "todo": f.todo} for f in findings],
             }
         )
         return
-    out = _console()
+    out = Output()
     styles = {"ok": "green", "note": "yellow", "bad": "red"}
     for finding in findings:
         out.print(f"{finding.state:>4}  ", style=styles[finding.state], end="")
@@ -237,7 +235,7 @@ def show_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
 
 def show_voices(voices: Mapping[str, VoiceIdentity], *, as_json: bool) -> None:
     if as_json:
-        _print_json(
+        write_json(
             {
                 name: {
                     "language": voice.language,
@@ -257,12 +255,35 @@ def show_voices(voices: Mapping[str, VoiceIdentity], *, as_json: bool) -> None:
     )
 
 
+def show_catalogue(language: str, tls: Tls, stop: Event, *, as_json: bool) -> None:
+    """The voices that can be fetched. Raises EngineError."""
+    from pipeline.engines import voice_catalogue
+
+    offered = [
+        voice
+        for name, voice in sorted(voice_catalogue.available(tls=tls, stop=stop).items())
+        if voice.language == language or voice.language.split("-")[0] == language or not language
+    ]
+    if as_json:
+        write_json(
+            {
+                voice.name: {"language": voice.language, "bytes": voice.size, "speakers": voice.speakers}
+                for voice in offered
+            }
+        )
+        return
+    _table(
+        ("voice", "language", "size", "speakers"),
+        [(voice.name, voice.language, f"{voice.size / 1e6:.0f} MB", str(voice.speakers)) for voice in offered],
+    )
+
+
 def fetch_voice(name: str, folder: Path, tls: Tls, stop: Event) -> None:
     """Fetch one voice, with a bar on a terminal. Raises EngineError."""
     from pipeline.engines import voice_catalogue
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=_console()) as progress:
+    with Progress(*columns, console=Output()) as progress:
         bar = progress.add_task(name, total=None)
         voice_catalogue.get(
             name,
@@ -271,22 +292,14 @@ def fetch_voice(name: str, folder: Path, tls: Tls, stop: Event) -> None:
             stop=stop,
             progress=lambda done, total: progress.update(bar, completed=done, total=total),
         )
-    _console().print(f"{name} is installed in {folder}.", markup=False)
-
-
-def _console() -> Console:
-    return Console(soft_wrap=True, highlight=False)
-
-
-def _print_json(value: object) -> None:
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    Output().print(f"{name} is installed in {folder}.", markup=False)
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    out = _console()
-    if not out.is_terminal:  # for grep and cut: nothing is folded or padded away
+    out = Output()
+    if not out.is_terminal:
         for row in rows:
-            out.print("\t".join(row).rstrip("\t"), markup=False)
+            write("\t".join(row).rstrip("\t"))
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for head in heads:

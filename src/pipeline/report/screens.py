@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from dataclasses import dataclass
 from threading import Lock
@@ -21,6 +19,7 @@ from pipeline.build.runner import Event, Kind, Outcome
 from pipeline.errors import Interrupted, PipelineError
 from pipeline.progress import STAGES, Board, Line, Stage, stage_of
 from pipeline.records import Failure
+from pipeline.report.output import Output, write_json
 from pipeline.studio import Survey
 from pipeline.wiring import Workshop
 
@@ -54,7 +53,7 @@ def screen_for(survey: Survey, *, as_json: bool) -> Screen:
     """The right one for where standard output goes."""
     if as_json:
         return _Json(survey)
-    console = Console(soft_wrap=True, highlight=False)
+    console = Output()
     return _Live(survey, console) if console.is_terminal else _Plain(survey, console)
 
 
@@ -204,8 +203,7 @@ class _Json(_Account):
 
     def say(self, event: str, **facts: object) -> None:
         with self.lock:
-            sys.stdout.write(json.dumps({"event": event, **facts}, ensure_ascii=False) + "\n")
-            sys.stdout.flush()
+            write_json({"event": event, **facts}, indent=None)
 
     def begin(self, shop: Workshop) -> None:
         self.say(

@@ -1,0 +1,45 @@
+"""Standard output, and what happens when whoever read it has seen enough (`pipeline status | head`).
+
+Nothing: the rest is said to nobody. A run goes on, because its episodes are what was asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from rich.console import Console
+
+
+class Output(Console):
+    """Text for people: lines as long as they are, no colouring of what happens to look like a number."""
+
+    def __init__(self) -> None:
+        super().__init__(soft_wrap=True, highlight=False)
+
+    def on_broken_pipe(self) -> None:
+        """Rich would end the process here, in the middle of whatever it does."""
+        self.quiet = True
+        hush()
+
+
+def write_json(value: object, *, indent: int | None = 2) -> None:
+    """One JSON value and a line break."""
+    write(json.dumps(value, indent=indent, ensure_ascii=False))
+
+
+def write(line: str) -> None:
+    """A line to the letter: for `grep` and `cut`, tabs stay tabs and nothing is folded."""
+    try:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        hush()
+
+
+def hush() -> None:
+    """From here on standard output goes nowhere, also what Python still holds back and writes at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -67,9 +67,8 @@ def _pipeline(root: Path) -> Cost:
 
 
 def _seal_ten_thousand(root: Path) -> None:
-    from pipeline.settings import load
-
     from pipeline import inbox, wiring
+    from pipeline.settings import load
 
     shutil.copytree("config", root / "config")
     (root / "input").mkdir()

@@ -133,7 +133,7 @@ def run(
         return Status.SOME_FAILED if totals.failed else Status.DONE
 
 
-@app.command(epilog="Example:  pipeline plan --json | jq '.episodes[].why'")
+@app.command(epilog="Example:  pipeline plan --json | jq '.episodes[].make'")
 def plan(
     only: Annotated[
         list[str] | None,
@@ -223,6 +223,7 @@ def settings(
 ) -> int:
     """Show every setting, its value and where it comes from. Secrets are masked."""
     from pipeline import report
+    from pipeline.files import write_whole
     from pipeline.settings import load
     from pipeline.settings import write_docs as write
 
@@ -230,6 +231,7 @@ def settings(
     loaded = load(place, os.environ)
     if write_docs:
         write(place)
+        write_whole(place / "docs" / "reference" / "commands.md", commands_reference().encode())
     report.show_settings(loaded, as_json=as_json)
     return Status.DONE
 
@@ -291,6 +293,28 @@ def version() -> int:
     """Print the version."""
     typer.echo(__version__)
     return Status.DONE
+
+
+def commands_reference() -> str:
+    """The page of all commands, from what they say of themselves."""
+    lines = [
+        "# Commands",
+        "",
+        "Made by `pipeline settings --write-docs` from the commands themselves. Every command also has `--help` and",
+        "`--project FOLDER`. Exit status: 0 all built, 1 some topic failed, 2 unusable settings or arguments,",
+        "130 interrupted.",
+    ]
+    for prefix, commands in (
+        ("pipeline", app.registered_commands),
+        ("pipeline voices", voices_app.registered_commands),
+    ):
+        for command in commands:
+            called = command.callback
+            about = (called.__doc__ or "").strip() if called is not None else ""
+            name = command.name or (called.__name__ if called is not None else "")
+            example = (command.epilog or "").removeprefix("Example:").strip()
+            lines += ["", f"## {prefix} {name}", "", about, "", "```sh", example, "```"]
+    return "\n".join(lines) + "\n"
 
 
 # -- opening a project -------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ SCRIPT = {
         },
         {
             "title": "Ringing",
-            "narration": "The rope turns the wheel high up in the tower. Large bells ring lower than small ones, and farther.",
+            "narration": "The rope turns the wheel in the tower. Large bells ring lower than small ones, and farther.",
             "picture_prompt": "a tower",
         },
     ]

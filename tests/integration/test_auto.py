@@ -19,7 +19,7 @@ from werkzeug import Request, Response
 from pipeline.cli import run_command_line
 from tests.integration.test_command_line import ROOT
 
-TOPIC = "---\ntitle: Bells\nwords: 40\n---\n\n- A bell is cast in bronze.\n- Large bells ring lower than small ones.\n"
+TOPIC = "---\ntitle: Bells\nwords: 32\n---\n\n- A bell is cast in bronze.\n- Large bells ring lower than small ones.\n"
 SCRIPT = {
     "segments": [
         {

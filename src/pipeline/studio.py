@@ -31,7 +31,7 @@ from pipeline.flow import Desk, episode
 from pipeline.ports import Voice, Writer
 from pipeline.records import Failure, Failures, Measured, Record, Records
 from pipeline.slugs import assign, source_identity
-from pipeline.stages.publish import MANIFEST, SCRIPT, Edition, publish, read_manifest, stale
+from pipeline.stages.publish import MANIFEST, SCRIPT, Edition, Published, publish, read_manifest, stale
 
 # Seals are written now and then during a long run, so that a killed one has little to look at again.
 _SEAL_EVERY = 200
@@ -135,7 +135,7 @@ class Studio:
         self._open_at_once = open_at_once
         self._stop = stop
         self._clock = clock
-        self._runner: Runner[Edition, str] | None = None
+        self._runner: Runner[Edition, Published] | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -220,7 +220,7 @@ class Studio:
 
     # -- running -------------------------------------------------------------------------------------------------
 
-    def run(self, survey: Survey, notify: Callable[[Event], None]) -> Iterator[Outcome[str]]:
+    def run(self, survey: Survey, notify: Callable[[Event], None]) -> Iterator[Outcome[Published]]:
         """Make and publish every episode of the survey; each outcome comes as its episode ends."""
         make_folder(self.folders.output)
         spent: dict[str, tuple[float, float]] = {}
@@ -232,7 +232,7 @@ class Studio:
             notify(event)
 
         executors = self._executors()
-        runner: Runner[Edition, str] = Runner(
+        runner: Runner[Edition, Published] = Runner(
             self.store, executors, open_at_once=self._open_at_once, notify=listen, stop=self._stop
         )
         self._runner = runner
@@ -256,7 +256,7 @@ class Studio:
         if self._runner is not None:
             self._runner.wake()
 
-    def _job(self, work: Work) -> Job[Edition, str]:
+    def _job(self, work: Work) -> Job[Edition, Published]:
         record = self.records.load(work.slug)
         return Job(
             work.slug,
@@ -295,7 +295,7 @@ class Studio:
         except PipelineError:
             return None  # the engines at hand will say what is wrong with the topic, if it is the topic
 
-    def _publish(self, work: Work, edition: Edition, trail: Trail, record: Record) -> str:
+    def _publish(self, work: Work, edition: Edition, trail: Trail, record: Record) -> Published:
         folder = self.folders.output / work.slug
         make_folder(self.store.folder / "locks")
         with held(self.store.folder / "locks" / f"episode-{work.slug}"):
@@ -307,11 +307,11 @@ class Studio:
                 now = now.with_script(str(digest))
             if now != record:
                 self.records.save(work.slug, now)
-            names = publish(edition, folder, ours={*self._ours(work.slug, now), str(digest)})
+            published = publish(edition, folder, ours={*self._ours(work.slug, now), str(digest)})
         self.failures.clear(work.slug)
-        self.seals.seal(work.slug, self._desk.fingerprint, folder, names)
+        self.seals.seal(work.slug, self._desk.fingerprint, folder, published.files)
         self.seals.taken[work.slug] = source_identity(work.topic)
-        return str(folder)
+        return published
 
     def _ours(self, slug: str, record: Record) -> frozenset[str]:
         """The digests of scripts that are the pipeline's own, in the episode's folder."""
@@ -323,7 +323,7 @@ class Studio:
                 return frozenset({str(entry.get("sha256"))})
         return frozenset(record.scripts)
 
-    def _note(self, outcome: Outcome[str]) -> None:
+    def _note(self, outcome: Outcome[Published]) -> None:
         if isinstance(outcome.error, Interrupted) or outcome.error is None:
             return
         self.seals.forget([outcome.name])

@@ -95,13 +95,24 @@ def test_a_run_then_nothing_to_do(project: Path, capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.engines
+def test_what_is_only_published_again_is_said(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_command_line(["run"])
+    (project / "output" / "the-log" / "captions.srt").unlink()
+    told(capsys)
+    assert run_command_line(["run"]) == 0
+    said = told(capsys)
+    assert "the-log: published again: captions.srt, manifest.json" in said
+    assert "1 episode published again; 0 artifacts" in said
+
+
+@pytest.mark.engines
 def test_a_run_for_programs(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command_line(["run", "--json"]) == 0
     first = events(told(capsys))
     assert [event["event"] for event in first][:1] == ["run"]
     assert sum(event["event"] == "made" for event in first) == 5
     assert first[-1] | {"seconds": 0} == {
-        "event": "end", "finished_before": 0, "built": 1, "failed": 0, "interrupted": 0, "made": 5, "seconds": 0,
+        "event": "end", "finished_before": 0, "built": 1, "published_again": 0, "failed": 0, "interrupted": 0, "made": 5, "seconds": 0,
     }  # fmt: skip
 
     script = project / "output" / "the-log" / "script.md"

@@ -39,7 +39,7 @@ def ours(*editions: Edition) -> set[str]:
 
 def test_every_file_and_the_manifest_appear(store: Store, folder: Path) -> None:
     first = edition(store, script_md=b"# Moon", audio_mp3=b"sound")
-    names = publish(first, folder, ours=ours(first))
+    names = publish(first, folder, ours=ours(first)).files
 
     assert sorted(path.name for path in folder.iterdir()) == sorted(names)
     assert (folder / "audio.mp3").read_bytes() == b"sound"
@@ -63,7 +63,7 @@ def test_only_what_changed_is_written(store: Store, folder: Path) -> None:
     publish(first, folder, ours=ours(first))
     script = (folder / "script.md").stat().st_ino
     assert stale(second, folder) == ("audio.mp3", MANIFEST)
-    publish(second, folder, ours=ours(first))
+    assert publish(second, folder, ours=ours(first)).written == ("audio.mp3", MANIFEST)
     assert (folder / "audio.mp3").read_bytes() == b"new"
     assert (folder / "script.md").stat().st_ino == script
 

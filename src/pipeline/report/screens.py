@@ -20,6 +20,7 @@ from pipeline.errors import Interrupted, PipelineError
 from pipeline.progress import STAGES, Board, Line, Stage, stage_of
 from pipeline.records import Failure
 from pipeline.report.output import Output, write_json
+from pipeline.stages.publish import Published
 from pipeline.studio import Survey
 from pipeline.wiring import Workshop
 
@@ -31,6 +32,8 @@ _ROWS = 14
 class Totals:
     finished_before: int
     built: int
+    published: int
+    """Whose files were put in place again without anything being made."""
     failed: int
     made: int
     seconds: float
@@ -45,7 +48,7 @@ class Screen(Protocol):
     ) -> None: ...
     def begin(self, shop: Workshop) -> None: ...
     def event(self, event: Event) -> None: ...
-    def outcome(self, outcome: Outcome[str], failure: Failure | None) -> None: ...
+    def outcome(self, outcome: Outcome[Published], failure: Failure | None) -> None: ...
     def end(self) -> Totals: ...
 
 
@@ -66,6 +69,7 @@ class _Account:
         self.begun = time.monotonic()
         self.built = 0
         self.unchanged = 0
+        self.published = 0
         self.made = 0
         self.failed = len(survey.refused)
         self.interrupted = 0
@@ -98,12 +102,14 @@ class _Account:
             self.log.warning("artifact.damaged", topic=event.flow, error=str(event.error))
         return told
 
-    def counted(self, outcome: Outcome[str]) -> None:
+    def counted(self, outcome: Outcome[Published]) -> None:
         self.made += outcome.made
         error = outcome.error
         if error is None:
+            again = outcome.result is not None and bool(outcome.result.written)
             self.built += bool(outcome.made)
-            self.unchanged += not outcome.made
+            self.published += again and not outcome.made
+            self.unchanged += not again and not outcome.made
             self.log.info("episode.done", topic=outcome.name, made=outcome.made, seconds=round(outcome.seconds, 3))
         elif isinstance(error, Interrupted):
             self.interrupted += 1
@@ -118,6 +124,7 @@ class _Account:
         return Totals(
             len(self.survey.finished) + self.unchanged,
             self.built,
+            self.published,
             self.failed,
             self.made,
             time.monotonic() - self.begun,
@@ -147,11 +154,14 @@ class _Plain(_Account):
         for line in self.taken(event):
             self.say(line)
 
-    def outcome(self, outcome: Outcome[str], failure: Failure | None) -> None:
+    def outcome(self, outcome: Outcome[Published], failure: Failure | None) -> None:
         self.counted(outcome)
         if outcome.error is None:
+            folder = outcome.result.folder if outcome.result is not None else ""
             if outcome.made:
-                self.say(f"{outcome.name}: done in {_seconds(outcome.seconds)}: {outcome.result}")
+                self.say(f"{outcome.name}: done in {_seconds(outcome.seconds)}: {folder}")
+            elif outcome.result is not None and outcome.result.written:
+                self.say(f"{outcome.name}: published again: {', '.join(outcome.result.written)}")
         elif not isinstance(outcome.error, Interrupted):
             self.say(f"{outcome.name}: FAILED: {_why(outcome.error, failure)}")
 
@@ -229,11 +239,13 @@ class _Json(_Account):
                 **({"seconds": round(event.seconds, 3)} if event.kind is Kind.MADE else {"why": event.why}),
             )
 
-    def outcome(self, outcome: Outcome[str], failure: Failure | None) -> None:
+    def outcome(self, outcome: Outcome[Published], failure: Failure | None) -> None:
         self.counted(outcome)
         facts: dict[str, object] = {"episode": outcome.name, "made": outcome.made, "seconds": round(outcome.seconds, 3)}
         if outcome.error is None:
-            self.say("done", **facts, folder=outcome.result)
+            published = outcome.result
+            folder, written = (str(published.folder), list(published.written)) if published is not None else ("", [])
+            self.say("done", **facts, folder=folder, written=written)
         elif isinstance(outcome.error, Interrupted):
             self.say("interrupted", **facts)
         else:
@@ -245,6 +257,7 @@ class _Json(_Account):
             "end",
             finished_before=totals.finished_before,
             built=totals.built,
+            published_again=totals.published,
             failed=totals.failed,
             interrupted=self.interrupted,
             made=totals.made,
@@ -278,7 +291,7 @@ def _cell(stage: Stage) -> Text:
 
 
 def _summary(totals: Totals, interrupted: int) -> str:
-    if not (totals.built or totals.failed or interrupted):
+    if not (totals.built or totals.published or totals.failed or interrupted):
         count = totals.finished_before
         return (
             f"Nothing to do: {_episodes(count)} up to date."
@@ -288,6 +301,8 @@ def _summary(totals: Totals, interrupted: int) -> str:
     parts = []
     if totals.built:
         parts.append(f"{_episodes(totals.built)} made")
+    if totals.published:
+        parts.append(f"{_episodes(totals.published)} published again")
     if totals.finished_before:
         parts.append(f"{totals.finished_before} up to date")
     if totals.failed:

@@ -74,6 +74,15 @@ class Edition:
         return self.fixed[name] if piece is None else piece.artifact.read(piece.part)
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
+    folder: Path
+    files: tuple[str, ...]
+    """All that the episode consists of, the manifest too."""
+    written: tuple[str, ...]
+    """Those that were not as they should be, and were written now."""
+
+
 def stale(edition: Edition, folder: Path) -> tuple[str, ...]:
     """The files in `folder` that are not what the edition says. Reads, changes nothing."""
     wrong = [name for name, entry in edition.entries.items() if digest_on_disk(folder / name) != entry["sha256"]]
@@ -82,8 +91,8 @@ def stale(edition: Edition, folder: Path) -> tuple[str, ...]:
     return tuple(wrong)
 
 
-def publish(edition: Edition, folder: Path, *, ours: Collection[str]) -> tuple[str, ...]:
-    """Bring `folder` to what the edition says; files that are already so are left alone. Returns all file names.
+def publish(edition: Edition, folder: Path, *, ours: Collection[str]) -> Published:
+    """Bring `folder` to what the edition says; files that are already so are left alone.
 
     `ours` holds the SHA-256 of every script.md that the pipeline itself has put there. Raises InputError when
     script.md holds anything else (it was edited while the episode was being made), StoreError, and Damaged
@@ -97,7 +106,7 @@ def publish(edition: Edition, folder: Path, *, ours: Collection[str]) -> tuple[s
             _keep_off_edits(folder / SCRIPT, ours)
         write_whole(folder / name, edition.manifest if name == MANIFEST else edition.read(name))
     _withdraw(folder, before, edition.entries)
-    return (*edition.entries, MANIFEST)
+    return Published(folder, (*edition.entries, MANIFEST), wrong)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

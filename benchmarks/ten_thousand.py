@@ -68,6 +68,7 @@ def _pipeline(root: Path) -> Cost:
 
 def _seal_ten_thousand(root: Path) -> None:
     from pipeline import inbox, wiring
+    from pipeline.build.seals import states_of
     from pipeline.settings import load
 
     shutil.copytree("config", root / "config")
@@ -81,7 +82,7 @@ def _seal_ten_thousand(root: Path) -> None:
     studio, fingerprint = shop.studio, shop.studio.fingerprint
     for found in inbox.scan(root / "input", root).files:
         name = found.path.stem
-        studio.seals.seal(name, fingerprint, root / "output" / name, FILES)
+        studio.seals.seal(name, fingerprint, states_of(root / "output" / name, FILES))
         studio.seals.sources[found.name] = (found.signature, [name])
         studio.seals.taken[name] = found.name
     studio.seals.save()

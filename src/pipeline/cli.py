@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
+from io import TextIOWrapper
 from pathlib import Path
 from threading import Event
 from types import FrameType
@@ -60,6 +61,10 @@ Project = Annotated[
 
 def run_command_line(arguments: Sequence[str]) -> int:
     """Run one command and return its exit status; every error ends here, said once."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A terminal that cannot show a sign is shown its number, and nothing fails for it.
+            stream.reconfigure(errors="backslashreplace")
     try:
         result = app(args=list(arguments), standalone_mode=False)
         return int(result) if isinstance(result, int) else Status.DONE

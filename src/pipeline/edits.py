@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline.files import disk_error, make_folder, write_whole
+from pipeline.files import disk_error, make_folder, open_plain, write_whole
 from pipeline.stages.publish import SCRIPT, digest_on_disk, read_manifest
 
 
@@ -34,6 +34,13 @@ class Edits:
         except OSError as error:
             raise disk_error(error, path) from error
 
+    def current(self, slug: str, ours: Collection[str]) -> bytes | None:
+        """The script that a person wants, whether kept here already or not; None where the pipeline's own stands.
+        Reads, changes nothing.
+        """
+        newer = self.newer(slug, ours)
+        return self.of(slug) if newer is None else newer
+
     def newer(self, slug: str, ours: Collection[str]) -> bytes | None:
         """The script in the episode's folder, if it is a person's and not yet kept here. Reads, changes nothing."""
         published = self.output / slug / SCRIPT
@@ -43,12 +50,12 @@ class Edits:
         manifest = read_manifest(self.output / slug)
         if not manifest and not ours:
             # A folder that the pipeline knows nothing of: someone put a script there, and it is theirs.
-            return published.read_bytes()
+            return _bytes_of(published)
         script = manifest.get("script")
         edited = isinstance(script, dict) and script.get("edited_by_hand") is True
         if not edited and _published_digest(manifest) == found:
             return None
-        return published.read_bytes()
+        return _bytes_of(published)
 
     def adopt(self, slug: str, ours: Collection[str]) -> bool:
         """Keep a person's newer script; True if there was one. Raises StoreError."""
@@ -67,7 +74,11 @@ class Edits:
         aside = self.folder / "discarded"
         make_folder(aside)
         kept = aside / f"{slug}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.md"
+        published = self.output / slug / SCRIPT
         try:
+            # What is in the episode's folder is the same edit; left there, it would be taken for a new one.
+            if digest_on_disk(published) == digest_on_disk(path):
+                published.unlink()
             path.replace(kept)
         except OSError as error:
             raise disk_error(error, path) from error
@@ -81,6 +92,11 @@ class Edits:
 
     def _path(self, slug: str) -> Path:
         return self.folder / f"{slug}.md"
+
+
+def _bytes_of(path: Path) -> bytes:
+    with open_plain(path) as file:
+        return file.read()
 
 
 def _published_digest(manifest: dict[str, object]) -> object:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterable
 from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
 
 from pipeline.errors import StoreError
@@ -24,6 +26,18 @@ def write_whole(path: Path, *chunks: bytes) -> None:
 
     Raises StoreError, named by cause, when the disk is full, read-only or not ours; the old file is then untouched.
     """
+    part = stage(path, *chunks)
+    try:
+        settle(part, path)
+    except OSError as error:
+        drop(part)
+        raise disk_error(error, path) from error
+
+
+def stage(path: Path, *chunks: bytes) -> Path:
+    """Write a file beside its final name, whole and on the disk, for `settle` to give it that name. Raises
+    StoreError, and then leaves nothing.
+    """
     part = path.with_name(f"{PART_PREFIX}{os.getpid()}-{secrets.token_hex(4)}")
     try:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
@@ -33,13 +47,34 @@ def write_whole(path: Path, *chunks: bytes) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        settle(part, path)
     except BaseException as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
+        drop(part)
         if isinstance(error, OSError):
             raise disk_error(error, path) from error
         raise
+    return part
+
+
+def drop(part: Path) -> None:
+    """Remove a staged file that is not wanted after all."""
+    with suppress(OSError):
+        part.unlink(missing_ok=True)
+
+
+def open_plain(path: Path) -> BufferedReader:
+    """Open a file to read it; never waits, whatever lies there. Raises FileNotFoundError, and StoreError for what
+    is no plain file (a pipe, a device, a folder) or cannot be read.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise disk_error(error, path) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise StoreError("it is no plain file", where=str(path), hint="Move it away.")
+    return os.fdopen(descriptor, "rb")
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -9,11 +9,11 @@ making anything; both see the same episode, because there is only this one descr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pipeline.build.recipe import Flow
 from pipeline.domain.script import Script
-from pipeline.domain.topic import Mode, Topic
+from pipeline.domain.topic import Mode, Source, Topic
 from pipeline.errors import InputError
 from pipeline.ports import Voice, VoiceIdentity, Writer, WriterIdentity
 from pipeline.slugs import source_identity
@@ -72,17 +72,16 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: bytes | None = None)
     with a fault in it.
     """
     if edited is None:
-        identity = casting.cast(topic, desk.voice.installed(), desk.voices)
+        who = casting.cast(topic, desk.voice.installed(), desk.voices)
         written = yield from _script(topic, desk)
         script = written.script
     else:
         written = None
-        script = script_file.parse(_text(edited, slug), where=f"output/{slug}/{SCRIPT}")
-        identity = casting.cast(_in_language(topic, script), desk.voice.installed(), desk.voices)
+        script = _edited_script(edited, slug)
+        who = casting.cast(_in_language(topic, script, slug), desk.voice.installed(), desk.voices)
 
     said = utterances.of(script, desk.pronunciations)
-    speaker = (topic.voice or "").partition("#")[2]
-    spoken = yield from speech.speak(said, desk.voice, identity, speaker=speaker, rate=desk.rate)
+    spoken = yield from speech.speak(said, desk.voice, who.voice, speaker=who.speaker, rate=desk.rate)
     by_machine = edited is None and topic.mode is Mode.WRITE
     notice = NOTICE if by_machine else NOTICE_READ
     programme = yield from mix.mix(script, spoken, desk.sound, topic, notice)
@@ -125,7 +124,7 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: bytes | None = None)
             },
             "engines": {
                 "writer": _writer(desk) if by_machine else None,
-                "voice": _voice(identity, speaker, desk.rate),
+                "voice": _voice(who.voice, who.speaker, desk.rate),
             },
             "audio": mix.measured(programme),
             **desk.provenance,
@@ -136,7 +135,7 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: bytes | None = None)
         pieces=pieces,
         fixed=fixed,
         about=about,
-        voice=identity,
+        voice=who.voice,
         writer=desk.writer.describe() if by_machine else None,
     )
 
@@ -147,22 +146,28 @@ def _script(topic: Topic, desk: Desk) -> Flow[scripts.Written]:
     return (yield from scripts.write(topic, desk.style(topic.style), desk.writer, tries=desk.tries))
 
 
-def _text(edited: bytes, slug: str) -> str:
+def _edited_script(edited: bytes, slug: str) -> Script:
+    where = f"output/{slug}/{SCRIPT}"
+    way_out = f"Or give the edit up: pipeline rewrite {slug}."
     try:
-        return edited.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
+        text = edited.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
         raise InputError(
-            "the edited script is not UTF-8 text",
-            where=f"output/{slug}/{SCRIPT}",
-            hint="Save it as UTF-8 in your editor. The edit is kept as it is.",
-        ) from error
+            "the edited script is not UTF-8 text", where=where, hint=f"Save it as UTF-8 in your editor. {way_out}"
+        )
+    try:
+        return script_file.parse(text, where=where)
+    except InputError as error:
+        raise InputError(error.what, where=error.where, hint=f"{error.hint} {way_out}") from error
 
 
-def _in_language(topic: Topic, script: Script) -> Topic:
+def _in_language(topic: Topic, script: Script, slug: str) -> Topic:
     """The topic as the voice must see it: a person may have translated the script."""
     if script.language == topic.language:
         return topic
-    return Topic(title=topic.title, source=topic.source, language=script.language, voice=topic.voice, mode=topic.mode)
+    return replace(topic, source=Source(f"output/{slug}/{SCRIPT}", 1), language=script.language)
 
 
 def _writer(desk: Desk) -> dict[str, object]:

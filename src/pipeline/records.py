@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,6 @@ from pipeline.build.plan import Trail
 from pipeline.errors import EngineNonsense, PipelineError
 from pipeline.files import make_folder, write_whole
 
-# How many of an episode's published scripts are known as the pipeline's own. More than one, because a run may be
-# killed between publishing a new script and its manifest; twenty covers twenty such kills in a row.
-_SCRIPTS_REMEMBERED = 20
 # Measurements fade: the newest few hundred units of work weigh as much as everything before them.
 _FADE = 0.8
 
@@ -29,13 +26,12 @@ class Record:
 
     trail: Trail = field(default_factory=dict)
     scripts: tuple[str, ...] = ()
-    """SHA-256 of each script.md that the pipeline published or was about to."""
+    """SHA-256 of the script.md that the pipeline was about to publish last, and of the one it then replaced; none
+    where a person's stands. No older ones: who brings an old script back means it."""
+    identity: str = ""
+    """What asked for the episode: its folder is not given to another topic."""
     engines: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """`writer` and `voice` → the identity of the engine that made the episode, as plain data."""
-
-    def with_script(self, digest: str) -> Record:
-        others = tuple(known for known in self.scripts if known != digest)
-        return replace(self, scripts=(*others, digest)[-_SCRIPTS_REMEMBERED:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +56,29 @@ class Records:
         raw = _read(self._path(slug))
         try:
             trail = {str(place): [dict(step) for step in steps] for place, steps in raw["trail"].items()}
-            return Record(trail, tuple(map(str, raw["scripts"])), dict(raw.get("engines", {})))
+            engines = {str(name): dict(identity) for name, identity in raw.get("engines", {}).items()}
+            return Record(trail, tuple(map(str, raw["scripts"])), str(raw.get("identity", "")), engines)
         except (KeyError, TypeError, ValueError, AttributeError):
             return Record()
 
     def save(self, slug: str, record: Record) -> None:
         """Raises StoreError."""
         make_folder(self.folder)
-        _write(self._path(slug), {"trail": record.trail, "scripts": record.scripts, "engines": record.engines})
+        _write(
+            self._path(slug),
+            {
+                "trail": record.trail,
+                "scripts": record.scripts,
+                "identity": record.identity,
+                "engines": record.engines,
+            },
+        )
+
+    def slugs(self) -> frozenset[str]:
+        """The episodes of which something is remembered."""
+        with suppress(FileNotFoundError):
+            return frozenset(path.stem for path in self.folder.glob("*.json"))
+        return frozenset()
 
     def _path(self, slug: str) -> Path:
         return self.folder / f"{slug}.json"
@@ -140,7 +151,7 @@ class Measured:
 def _read(path: Path) -> dict[str, Any]:
     try:
         raw = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return raw if isinstance(raw, dict) else {}
 

@@ -6,13 +6,13 @@ are carried out or looked through.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from threading import Event as Flag
 
@@ -20,7 +20,7 @@ from pipeline import inbox
 from pipeline.build.plan import Outlook, Trail, Verdict, look_through
 from pipeline.build.recipe import Flow, digest_of
 from pipeline.build.runner import Event, Job, Kind, Outcome, Runner
-from pipeline.build.seals import Seals
+from pipeline.build.seals import Seals, states_of
 from pipeline.build.store import Store, held
 from pipeline.domain.topic import Topic
 from pipeline.edits import Edits
@@ -31,7 +31,16 @@ from pipeline.flow import Desk, episode
 from pipeline.ports import Voice, Writer
 from pipeline.records import Failure, Failures, Measured, Record, Records
 from pipeline.slugs import assign, source_identity
-from pipeline.stages.publish import MANIFEST, SCRIPT, Edition, Published, publish, read_manifest, stale
+from pipeline.stages.publish import (
+    MANIFEST,
+    SCRIPT,
+    Edition,
+    Published,
+    digest_on_disk,
+    publish,
+    read_manifest,
+    stale,
+)
 
 # Seals are written now and then during a long run, so that a killed one has little to look at again.
 _SEAL_EVERY = 200
@@ -66,6 +75,8 @@ class Survey:
     works: tuple[Work, ...]
     """The topics that must be looked at properly."""
     refused: tuple[InputError, ...]
+    finished_sources: tuple[str, ...] = field(repr=False)
+    """The input files of those."""
     sources: Mapping[str, tuple[tuple[int, ...], tuple[str, ...]]] = field(repr=False)
     """Input file → its state and the episodes it asks for; only files of which every topic was good."""
 
@@ -135,6 +146,8 @@ class Studio:
         self._open_at_once = open_at_once
         self._stop = stop
         self._clock = clock
+        self._sealed: set[str] = set()
+        """The episodes sealed by this run."""
         self._runner: Runner[Edition, Published] | None = None
 
     @property
@@ -149,35 +162,43 @@ class Studio:
         scan = inbox.scan(self.folders.input, self.folders.project)
         refused = list(scan.refused)
         finished: list[str] = []
+        finished_sources: list[str] = []
         read: list[tuple[inbox.FoundFile, Sequence[Topic], bool]] = []
         for found in scan.files:
             names = self.seals.unbroken(found.name, found.signature, self._desk.fingerprint, self.folders.output)
             if names is not None:
                 finished += names
+                finished_sources.append(found.name)
                 continue
             reading = inbox.read(found, defaults=self._defaults)
             refused += reading.refused
             read.append((found, reading.topics, not reading.refused))
         topics = [topic for _, topics, _ in read for topic in topics]
-        slugs = assign(topics, self._taken())
+        slugs = assign(topics, self._taken(topics))
         works = tuple(Work(topic, slugs[source_identity(topic)]) for topic in topics)
         sources = {
             found.name: (found.signature, tuple(slugs[source_identity(topic)] for topic in topics_of))
             for found, topics_of, good in read
             if good
         }
-        return Survey(tuple(finished), works, tuple(refused), sources)
+        return Survey(tuple(finished), works, tuple(refused), tuple(finished_sources), sources)
 
-    def _taken(self) -> Mapping[str, str]:
-        """Which source owns which folder. Seals know; where they are lost, the manifests do."""
-        if self.seals.taken or not self.folders.output.is_dir():
-            return self.seals.taken
-        found = {}
-        for folder in self.folders.output.iterdir():
-            identity = read_manifest(folder).get("identity") if folder.is_dir() else None
-            if isinstance(identity, str):
-                found[folder.name] = identity
-        return found
+    def _taken(self, topics: Sequence[Topic]) -> Mapping[str, str]:
+        """Which source owns which folder: by the seals, and, where topics are new to those, by what each other
+        folder says of itself. Seals are written at the end of a run; a killed one has owners that they do not know.
+        """
+        taken = dict(self.seals.taken)
+        owners = set(taken.values())
+        if all(source_identity(topic) in owners for topic in topics):
+            return taken
+        folders = set(self.records.slugs())
+        if self.folders.output.is_dir():
+            folders |= {entry.name for entry in os.scandir(self.folders.output)}
+        for name in folders - taken.keys():
+            identity = read_manifest(self.folders.output / name).get("identity") or self.records.load(name).identity
+            if isinstance(identity, str) and identity:
+                taken[name] = identity
+        return taken
 
     # -- planning ------------------------------------------------------------------------------------------------
 
@@ -188,7 +209,7 @@ class Studio:
     def _plan_one(self, work: Work) -> EpisodePlan:
         record = self.records.load(work.slug)
         try:
-            edited = self.edits.newer(work.slug, self._ours(work.slug, record)) or self.edits.of(work.slug)
+            edited = self.edits.current(work.slug, self._ours(work.slug, record))
             desk = self._desk_for(work, record, edited)
             flow = episode(work.topic, work.slug, desk, edited=edited)
             outlook = look_through(flow, self.store.find, record.trail)
@@ -299,28 +320,47 @@ class Studio:
         folder = self.folders.output / work.slug
         make_folder(self.store.folder / "locks")
         with held(self.store.folder / "locks" / f"episode-{work.slug}"):
-            digest = edition.entries[SCRIPT]["sha256"]
-            now = replace(record, trail=trail, engines=_engines_of(edition, record))
+            before = self._ours(work.slug, record)
+            digest = str(edition.entries[SCRIPT]["sha256"])
+            scripts: tuple[str, ...] = ()
             if SCRIPT in edition.pieces:
                 # Known as ours before it is there: a run killed between script and manifest must not find its own
-                # script and take it for a person's.
-                now = now.with_script(str(digest))
+                # script and take it for a person's. The one that it replaces is ours for as long as it stands.
+                replaced = digest_on_disk(folder / SCRIPT)
+                scripts = (*((replaced,) if replaced in before and replaced != digest else ()), digest)
+            now = replace(
+                record,
+                trail=trail,
+                scripts=scripts,
+                identity=source_identity(work.topic),
+                engines=_engines_of(edition, record),
+            )
             if now != record:
                 self.records.save(work.slug, now)
-            published = publish(edition, folder, ours={*self._ours(work.slug, now), str(digest)})
+            published = publish(edition, folder, ours={*before, digest})
+            self._seal_episode(work, edition, published)
         self.failures.clear(work.slug)
-        self.seals.seal(work.slug, self._desk.fingerprint, folder, published.files)
-        self.seals.taken[work.slug] = source_identity(work.topic)
         return published
 
+    def _seal_episode(self, work: Work, edition: Edition, published: Published) -> None:
+        """Seal what was published, unless someone has changed the script since: first the states, then the look at
+        what is there, so that a change after the look is a change of state.
+        """
+        states = states_of(published.folder, published.files)
+        if digest_on_disk(published.folder / SCRIPT) == edition.entries[SCRIPT]["sha256"]:
+            self.seals.seal(work.slug, self._desk.fingerprint, states)
+            self._sealed.add(work.slug)
+        self.seals.taken[work.slug] = source_identity(work.topic)
+
     def _ours(self, slug: str, record: Record) -> frozenset[str]:
-        """The digests of scripts that are the pipeline's own, in the episode's folder."""
-        manifest = read_manifest(self.folders.output / slug) if not record.scripts else {}
+        """The digests of scripts that are the pipeline's own, in the episode's folder: what its manifest says, and
+        what a run was about to publish when it was killed.
+        """
+        manifest = read_manifest(self.folders.output / slug)
         script, files = manifest.get("script"), manifest.get("files")
-        if isinstance(script, dict) and script.get("edited_by_hand") is False and isinstance(files, dict):
-            entry = files.get(SCRIPT)
-            if isinstance(entry, dict):
-                return frozenset({str(entry.get("sha256"))})
+        entry = files.get(SCRIPT) if isinstance(files, dict) else None
+        if isinstance(script, dict) and script.get("edited_by_hand") is False and isinstance(entry, dict):
+            return frozenset({*record.scripts, str(entry.get("sha256"))})
         return frozenset(record.scripts)
 
     def _note(self, outcome: Outcome[Published]) -> None:
@@ -339,7 +379,9 @@ class Studio:
         if not survey.works and not survey.sources:
             return
         for name, (state, slugs) in survey.sources.items():
-            self.seals.sources[name] = (state, list(slugs))
+            # A file's new state is only known to be dealt with when each of its episodes was finished in this run.
+            if self._sealed.issuperset(slugs):
+                self.seals.sources[name] = (state, list(slugs))
         self.seals.save()
 
     # -- afterwards ----------------------------------------------------------------------------------------------
@@ -348,10 +390,8 @@ class Studio:
         """Give up a person's script, so that the next run writes it anew; returns where the edit lies now."""
         record = self.records.load(slug)
         self.edits.adopt(slug, self._ours(slug, record))
-        edited = self.edits.of(slug)
-        if edited is None:
+        if self.edits.of(slug) is None:
             return None
-        self.records.save(slug, record.with_script(sha256(edited).hexdigest()))
         kept = self.edits.discard(slug)
         self.seals.forget([slug])
         self.seals.save()
@@ -368,17 +408,26 @@ class Studio:
         """
         needed: set[str] = set()
         scan = inbox.scan(self.folders.input, self.folders.project)
+        for refused in scan.refused:
+            raise refused
         topics: list[Topic] = []
         for found in scan.files:
             reading = inbox.read(found, defaults=self._defaults)
-            for refused in (*scan.refused, *reading.refused):
+            for refused in reading.refused:
                 raise refused
             topics += reading.topics
-        slugs = assign(topics, self._taken())
+        if not topics:
+            raise InputError(
+                "there are no topics, so every artifact would be dropped",
+                where=str(self.folders.input),
+                hint="If that is what you want, remove the data folder's store/ yourself.",
+            )
+        slugs = assign(topics, self._taken(topics))
         for topic in topics:
             slug = slugs[source_identity(topic)]
-            edited = self.edits.newer(slug, self._ours(slug, self.records.load(slug))) or self.edits.of(slug)
-            desk = self._desk_for(Work(topic, slug), self.records.load(slug), edited)
+            record = self.records.load(slug)
+            edited = self.edits.current(slug, self._ours(slug, record))
+            desk = self._desk_for(Work(topic, slug), record, edited)
             outlook = look_through(episode(topic, slug, desk, edited=edited), self.store.find)
             needed.update(verdict.step.key for verdict in outlook.verdicts)
         return self.store.sweep(needed, older_than=time.time() - CLEAN_GRACE_SECONDS)

@@ -14,7 +14,8 @@ from pipeline import __version__, inbox
 from pipeline.build.recipe import Canonical
 from pipeline.digests import Digests
 from pipeline.engines.choice import Candidate, Choice, choose, knock
-from pipeline.errors import EngineError
+from pipeline.errors import EngineError, SettingsError, StoreError
+from pipeline.files import open_plain
 from pipeline.flow import Desk
 from pipeline.media.programme import Pauses
 from pipeline.net.limit import CallsPerMinute, Limit, Unlimited
@@ -74,7 +75,7 @@ def workshop(project: Path, loaded: Loaded, *, stop: Event) -> Workshop:
 
     studio = Studio(
         places,
-        desk(project, settings, writer, voice, tls),
+        desk(project, loaded, writer, voice, tls),
         inbox.TopicDefaults(settings.language, settings.style, settings.words, settings.max_topic_bytes),
         executors=executors,
         threads=threads,
@@ -85,8 +86,10 @@ def workshop(project: Path, loaded: Loaded, *, stop: Event) -> Workshop:
     return Workshop(studio, writer, voice, tls)
 
 
-def desk(project: Path, settings: Settings, writer: Choice[Writer], voice: Choice[Voice], tls: Tls) -> Desk:
+def desk(project: Path, loaded: Loaded, writer: Choice[Writer], voice: Choice[Voice], tls: Tls) -> Desk:
     """What episodes are made with, and the fingerprint over all of it."""
+    settings = loaded.settings
+    voice_named = loaded.origins["voice"] != "default"
     prompts = project / settings.config_dir / "prompts"
     pronunciations = read_pronunciations(project, settings)
     sound = mix.Sound(
@@ -98,7 +101,7 @@ def desk(project: Path, settings: Settings, writer: Choice[Writer], voice: Choic
         mp3_kbits=settings.mp3_kbits,
         flac=settings.flac,
     )
-    preferences = casting.Preferences(settings.voice, dict(settings.voices))
+    preferences = casting.Preferences(settings.voice, voice_named, dict(settings.voices))
     provenance: dict[str, object] = {
         "pipeline": {"version": __version__, "writer": writer.why, "voice": voice.why, "tls_verified": tls.verify},
     }
@@ -123,7 +126,7 @@ def desk(project: Path, settings: Settings, writer: Choice[Writer], voice: Choic
                 "voices": _voices(voice),
                 "prompts": {path.name: path.read_text("utf-8", "replace") for path in sorted(prompts.glob("*.md"))},
                 "pronunciations": repr(pronunciations),
-                "preferences": [preferences.voice, dict(preferences.by_language)],
+                "preferences": [preferences.voice, preferences.named, dict(preferences.by_language)],
                 "sound": repr(sound),
                 "rate": settings.speaking_rate,
                 "defaults": [settings.language, settings.style, settings.words],
@@ -139,9 +142,17 @@ def desk(project: Path, settings: Settings, writer: Choice[Writer], voice: Choic
 def read_pronunciations(project: Path, settings: Settings) -> Pronunciations:
     """`config/pronunciations.csv`, or none. Raises SettingsError with every fault in it."""
     path = project / settings.config_dir / "pronunciations.csv"
-    if not path.exists():
-        return parse("", where=str(path))
-    return parse(path.read_text("utf-8-sig"), where=str(path.relative_to(project)))
+    name = str(path.relative_to(project)) if path.is_relative_to(project) else str(path)
+    try:
+        with open_plain(path) as file:
+            text = file.read().decode("utf-8-sig")
+    except FileNotFoundError:
+        return parse("", where=name)
+    except StoreError as error:
+        raise SettingsError([f"{name}: {error.what}. {error.hint}"]) from error
+    except UnicodeDecodeError as error:
+        raise SettingsError([f"{name}: not UTF-8 text. In a spreadsheet, save it as “CSV UTF-8”."]) from error
+    return parse(text, where=name)
 
 
 def choose_writer(settings: Settings, tls: Tls, digests: Digests, stop: Event) -> Choice[Writer]:

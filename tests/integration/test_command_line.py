@@ -112,7 +112,8 @@ def test_a_run_for_programs(project: Path, capsys: pytest.CaptureFixture[str]) -
     assert [event["event"] for event in first][:1] == ["run"]
     assert sum(event["event"] == "made" for event in first) == 5
     assert first[-1] | {"seconds": 0} == {
-        "event": "end", "finished_before": 0, "built": 1, "published_again": 0, "failed": 0, "interrupted": 0, "made": 5, "seconds": 0,
+        "event": "end", "finished_before": 0, "built": 1, "published_again": 0, "failed": 0,
+        "interrupted": 0, "made": 5, "seconds": 0,
     }  # fmt: skip
 
     script = project / "output" / "the-log" / "script.md"

@@ -35,7 +35,7 @@ def episode(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def sound_of(audio: bytes) -> bytes:
-    with av.open(io.BytesIO(audio)) as file:
+    with av.open(io.BytesIO(audio), "r") as file:
         resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
         frames = [out for frame in file.decode(audio=0) for out in resampler.resample(frame)]
         return np.concatenate([frame.to_ndarray()[0] for frame in frames]).tobytes()

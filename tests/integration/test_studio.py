@@ -444,3 +444,144 @@ def test_the_manifest_says_who_made_it_and_that_a_machine_did(project: Project) 
     assert set(manifest["files"]) == {
         "audio.mp3", "captions.srt", "captions.vtt", "script.md", "transcript.json",
     }  # fmt: skip
+
+
+# -- what once went wrong ----------------------------------------------------------------------------------------
+
+
+def test_an_interrupted_run_does_not_take_a_changed_topic_for_finished(project: Project) -> None:
+    topic = project.topic("log.md", READ)
+    project.built()
+    topic.write_text(READ.replace("six", "nine").replace("dusk", "dawn"))
+    stop = threading.Event()
+    studio = make_studio(project.folder, voice=project.voice, writer=project.writer, stop=stop)
+    stop.set()
+    errors = [outcome.error for outcome in studio.run(studio.survey(), lambda _: None)]
+    assert isinstance(errors[0], Interrupted)
+
+    assert not project.plan().nothing_to_do
+    assert project.built() == 2
+    assert "nine" in (project.output / "the-log" / "script.md").read_text()
+
+
+def test_an_edit_never_goes_to_another_topic_of_the_same_title(project: Project) -> None:
+    project.topic("b.md", READ)
+    project.built()
+    script = project.output / "the-log" / "script.md"
+    script.write_text("---\ntitle: The log\nlanguage: en\n---\n\nWritten for b.\n")
+    project.built()
+    (project.folder / "data" / "seals.json").unlink()  # as when the run that knew the owner was killed
+    project.topic("a.md", READ.replace("six", "nine"))
+    project.built()
+
+    assert project.manifest("the-log")["identity"] == "input/b.md"
+    assert "Written for b." in script.read_text()
+    other = next(folder for folder in project.output.iterdir() if folder.name != "the-log")
+    assert project.manifest(other.name)["identity"] == "input/a.md"
+    assert "nine" in (other / "script.md").read_text()
+
+
+def test_an_episode_of_a_removed_topic_is_not_overwritten_by_a_new_one(project: Project) -> None:
+    old = project.topic("a.md", READ)
+    project.built()
+    kept = (project.output / "the-log" / "audio.mp3").read_bytes()
+    old.unlink()
+    (project.folder / "data" / "seals.json").unlink()
+    project.topic("c.md", READ.replace("six", "nine"))
+    project.built()
+    assert (project.output / "the-log" / "audio.mp3").read_bytes() == kept
+    assert len(list(project.output.iterdir())) == 2
+
+
+def test_taking_an_edit_back_by_hand_is_an_edit_too(project: Project) -> None:
+    project.topic("log.md", READ)
+    project.built()
+    script = project.output / "the-log" / "script.md"
+    ours = script.read_text()
+    mine = ours.replace("Was it late?", "Was it early?")
+    for text in (mine, ours, mine):
+        script.write_text(text)
+        project.built()
+        assert script.read_text() == text
+        wanted = "early" if text == mine else "late"
+        assert wanted in (project.output / "the-log" / "captions.vtt").read_text()
+
+
+def test_an_edit_that_was_given_up_can_be_brought_back(project: Project) -> None:
+    project.topic("log.md", READ)
+    project.built()
+    script = project.output / "the-log" / "script.md"
+    mine = script.read_text().replace("Was it late?", "Was it early?")
+    script.write_text(mine)
+    project.built()
+    kept = make_studio(project.folder, voice=project.voice, writer=project.writer).rewrite("the-log")
+    assert kept is not None
+    project.built()
+    assert "late" in script.read_text()
+    script.write_bytes(kept.read_bytes())
+    project.built()
+    assert script.read_text() == mine
+    assert project.manifest("the-log")["script"]["edited_by_hand"] is True
+
+
+def test_an_edit_in_the_middle_of_a_run_stops_its_publishing_before_anything_is_replaced(project: Project) -> None:
+    topic = project.topic("log.md", READ)
+    project.built()
+    folder = project.output / "the-log"
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "script.md"}
+    topic.write_text(READ.replace("six", "nine"))
+    mine = "---\ntitle: The log\nlanguage: en\n---\n\nMine.\n"
+    studio = make_studio(project.folder, voice=project.voice, writer=project.writer)
+
+    def edit_once_it_is_spoken(event: Event) -> None:
+        if event.kind is Kind.MADE and event.step is not None and event.step.place == "mix":
+            (folder / "script.md").write_text(mine)
+
+    errors = [outcome.error for outcome in studio.run(studio.survey(), edit_once_it_is_spoken)]
+    assert isinstance(errors[0], InputError)
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "script.md"} == before
+    project.built()
+    assert (folder / "script.md").read_text() == mine
+    assert "Mine." in (folder / "captions.vtt").read_text()
+
+
+def test_an_emptied_script_is_a_mistake_to_the_plan_as_to_the_run(project: Project) -> None:
+    project.topic("log.md", READ)
+    project.built()
+    (project.output / "the-log" / "script.md").write_text("")
+    planned = project.plan().episodes[0].error
+    ran = project.run()["the-log"]
+    assert isinstance(planned, InputError)
+    assert isinstance(ran, InputError)
+    assert planned.what == ran.what
+    assert "pipeline rewrite the-log" in ran.hint
+
+
+def test_cleaning_stops_where_a_file_is_refused_by_its_name(project: Project) -> None:
+    project.topic("log.md", READ).rename(project.folder / "input" / "log.markdown")
+    studio = make_studio(project.folder, voice=project.voice, writer=project.writer)
+    with pytest.raises(InputError):
+        studio.clean()
+    (project.folder / "input" / "log.markdown").unlink()
+    with pytest.raises(InputError, match="no topics"):
+        studio.clean()
+
+
+def test_a_pipe_where_a_script_should_be_is_named_and_never_waited_for(project: Project) -> None:
+    project.topic("log.md", READ)
+    project.built()
+    script = project.output / "the-log" / "script.md"
+    script.unlink()
+    os.mkfifo(script)
+    error = project.plan().episodes[0].error
+    assert error is not None
+    assert "no plain file" in str(error)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"files": {"a\\u0000b": {}, "..": {}}, "format": "x"}', "null"])
+def test_a_mad_manifest_is_no_manifest(project: Project, text: str) -> None:
+    project.topic("log.md", READ)
+    project.built()
+    (project.output / "the-log" / "manifest.json").write_text(text)
+    assert project.built() == 0
+    assert verify(project.output / "the-log") == ()

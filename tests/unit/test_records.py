@@ -15,7 +15,7 @@ from pipeline.records import Failures, Measured, Record, Records
 
 def test_a_record_reads_back(tmp_path: Path) -> None:
     records = Records(tmp_path / "records")
-    record = Record({"script": [{"notes": "abc"}]}, ("one", "two"), {"voice": {"name": "joe"}})
+    record = Record({"script": [{"notes": "abc"}]}, ("one", "two"), "input/moon.md", {"voice": {"name": "joe"}})
     records.save("moon", record)
     assert records.load("moon") == record
 
@@ -25,14 +25,6 @@ def test_a_record_that_cannot_be_read_is_an_empty_one(tmp_path: Path, text: str 
     if text is not None:
         (tmp_path / "moon.json").write_text(text)
     assert Records(tmp_path).load("moon") == Record()
-
-
-def test_scripts_are_remembered_once_each_and_not_without_end() -> None:
-    record = Record()
-    for number in [*range(40), 39]:
-        record = record.with_script(str(number))
-    assert record.scripts[-1] == "39"
-    assert len(record.scripts) == len(set(record.scripts)) == 20
 
 
 def test_a_failure_keeps_what_the_engine_answered(tmp_path: Path) -> None:

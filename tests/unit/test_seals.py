@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.build.seals import Seals
+from pipeline.build.seals import Seals, states_of
 
 SOURCE = "input/moon.md"
 STATE = (10, 20, 30)
@@ -25,7 +25,7 @@ def output(tmp_path: Path) -> Path:
 @pytest.fixture
 def seals(tmp_path: Path, output: Path) -> Seals:
     sealed = Seals(tmp_path / "seals.json")
-    sealed.seal("moon", "all as it was", output / "moon", ["audio.mp3", "manifest.json"])
+    sealed.seal("moon", "all as it was", states_of(output / "moon", ["audio.mp3", "manifest.json"]))
     sealed.sources[SOURCE] = (STATE, ["moon"])
     sealed.taken["moon"] = SOURCE
     sealed.save()
@@ -73,6 +73,14 @@ def test_a_copy_with_the_same_length_and_time_is_seen(seals: Seals, output: Path
     other.write_text("X" * found.st_size)
     os.utime(other, ns=(found.st_atime_ns, found.st_mtime_ns))
     other.replace(path)
+    assert seals.unbroken(SOURCE, STATE, "all as it was", output) is None
+
+
+def test_a_rewrite_in_place_with_the_old_time_is_seen(seals: Seals, output: Path) -> None:
+    path = output / "moon" / "audio.mp3"
+    found = path.stat()
+    path.write_text("X" * found.st_size)
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
     assert seals.unbroken(SOURCE, STATE, "all as it was", output) is None
 
 

@@ -76,9 +76,9 @@ class Seals:
                 return None
         return known[1]
 
-    def seal(self, name: str, fingerprint: str, folder: Path, files: Iterable[str]) -> None:
-        """Remember a finished job by the files it published. Raises OSError."""
-        self.jobs[name] = (fingerprint, {file: state_of((folder / file).stat()) for file in files})
+    def seal(self, name: str, fingerprint: str, states: Mapping[str, Signature]) -> None:
+        """Remember a finished job by the states of the files it published."""
+        self.jobs[name] = (fingerprint, dict(states))
 
     def forget(self, names: Iterable[str]) -> None:
         for name in names:
@@ -86,7 +86,12 @@ class Seals:
 
 
 def state_of(found: os.stat_result) -> Signature:
-    return (found.st_size, found.st_mtime_ns, found.st_ino)
+    return (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+
+
+def states_of(folder: Path, files: Iterable[str]) -> dict[str, Signature]:
+    """The states of published files. Raises OSError."""
+    return {file: state_of((folder / file).stat(follow_symlinks=False)) for file in files}
 
 
 def _as_they_were(folder: Path, files: Mapping[str, Signature]) -> bool:
@@ -95,7 +100,7 @@ def _as_they_were(folder: Path, files: Mapping[str, Signature]) -> bool:
     try:
         for file, state in files.items():
             found = stat(prefix + file, follow_symlinks=False)
-            if found.st_size != state[0] or found.st_mtime_ns != state[1] or found.st_ino != state[2]:
+            if (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino) != state:
                 return False
     except OSError:
         return False

@@ -33,19 +33,16 @@ def narrowed(survey: Survey, only: Sequence[str]) -> Survey:
     wanted = [name.removeprefix("./").rstrip("/") for name in only]
     works = tuple(work for work in survey.works if any(name in {work.slug, work.topic.source.path} for name in wanted))
     known = {name for work in survey.works for name in (work.slug, work.topic.source.path)} | set(survey.finished)
+    known |= set(survey.finished_sources)
     known |= {refused.where.split(":")[0] for refused in survey.refused}
     for name in wanted:
-        if name not in known and not _is_finished_source(name, survey):
+        if name not in known:
             raise InputError(
                 f"there is no episode or topic file {name!r}",
                 hint="`pipeline status` lists them; give one of those names.",
             )
     refused = tuple(error for error in survey.refused if error.where.split(":")[0] in wanted)
     return replace(survey, works=works, refused=refused, sources={})
-
-
-def _is_finished_source(name: str, survey: Survey) -> bool:
-    return bool(survey.finished) and Path(name).exists()
 
 
 # -- plan --------------------------------------------------------------------------------------------------------

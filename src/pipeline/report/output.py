@@ -8,8 +8,11 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 
 from rich.console import Console
+
+from pipeline.files import disk_error
 
 
 class Output(Console):
@@ -31,11 +34,16 @@ def write_json(value: object, *, indent: int | None = 2) -> None:
 
 def write(line: str) -> None:
     """A line to the letter: for `grep` and `cut`, tabs stay tabs and nothing is folded."""
+    if sys.stdout is None:  # closed before we began
+        return
     try:
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
     except BrokenPipeError:
         hush()
+    except OSError as error:
+        hush()
+        raise disk_error(error, Path("standard output")) from error
 
 
 def hush() -> None:

@@ -36,11 +36,22 @@ class Preferences:
 
     voice: str = ""
     """The voice to take wherever it speaks the language; empty for no preference."""
+    named: bool = False
+    """Whether a person chose that voice; then its absence is said, and no other speaks in its place."""
     by_language: Mapping[str, str] = field(default_factory=dict)
     """Language (`pt` or `pt-BR`) → voice; goes before `voice`."""
 
 
-def cast(topic: Topic, installed: Mapping[str, VoiceIdentity], preferences: Preferences) -> VoiceIdentity:
+@dataclass(frozen=True, slots=True)
+class Casting:
+    """Who speaks."""
+
+    voice: VoiceIdentity
+    speaker: str = ""
+    """One of a multi-speaker voice's speakers; empty for its first."""
+
+
+def cast(topic: Topic, installed: Mapping[str, VoiceIdentity], preferences: Preferences) -> Casting:
     """The voice for a topic: its own wish, the settings' for its language, the settings' voice, the first that
     speaks its language in its region, the first that speaks it at all.
 
@@ -54,12 +65,13 @@ def cast(topic: Topic, installed: Mapping[str, VoiceIdentity], preferences: Pref
             return _wanted(named, topic, installed, "the settings")
     if preferences.voice:
         preferred = installed.get(_model(preferences.voice))
-        if preferred is not None and _primary(preferred.language) == topic.primary_language:
-            return preferred
+        speaks_it = preferred is not None and _primary(preferred.language) == topic.primary_language
+        if speaks_it or (preferred is None and preferences.named):
+            return _wanted(preferences.voice, topic, installed, "the settings")
     speaks = sorted(name for name, voice in installed.items() if _primary(voice.language) == topic.primary_language)
     same_region = [name for name in speaks if installed[name].language == topic.language]
     if same_region or speaks:
-        return installed[(same_region or speaks)[0]]
+        return Casting(installed[(same_region or speaks)[0]])
     raise InputError(
         f"no voice is installed for {topic.language}",
         where=str(topic.source),
@@ -67,7 +79,7 @@ def cast(topic: Topic, installed: Mapping[str, VoiceIdentity], preferences: Pref
     )
 
 
-def _wanted(name: str, topic: Topic, installed: Mapping[str, VoiceIdentity], asked_by: str) -> VoiceIdentity:
+def _wanted(name: str, topic: Topic, installed: Mapping[str, VoiceIdentity], asked_by: str) -> Casting:
     model, _, speaker = name.partition("#")
     voice = installed.get(model)
     if voice is None:
@@ -90,7 +102,7 @@ def _wanted(name: str, topic: Topic, installed: Mapping[str, VoiceIdentity], ask
             where=str(topic.source),
             hint=f"Its speakers: {', '.join(voice.speakers) or 'one, without a name'}.",
         )
-    return voice
+    return Casting(voice, speaker)
 
 
 def _how_to_fetch(topic: Topic) -> str:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.build.recipe import Artifact
-from pipeline.errors import InputError
-from pipeline.files import disk_error, make_folder, write_whole
+from pipeline.errors import InputError, StoreError
+from pipeline.files import disk_error, drop, make_folder, open_plain, settle, stage
 from pipeline.ports import VoiceIdentity, WriterIdentity
 
 MANIFEST = "manifest.json"
@@ -99,12 +99,35 @@ def publish(edition: Edition, folder: Path, *, ours: Collection[str]) -> Publish
     when an artifact turns out not to be what it was.
     """
     make_folder(folder)
-    wrong = stale(edition, folder)
     before = read_manifest(folder)
-    for name in wrong:
-        if name == SCRIPT:
+    owner = before.get("identity")
+    if owner not in {None, edition.about().get("identity")}:
+        raise InputError(
+            f"the folder {folder.name} belongs to the episode of {owner}",
+            where=str(folder),
+            hint="Run it again, and this episode gets a folder of its own.",
+        )
+    wrong = stale(edition, folder)
+    if SCRIPT in wrong:
+        _keep_off_edits(folder / SCRIPT, ours)
+    staged: dict[str, Path] = {}
+    try:
+        # Everything is on the disk before the first name changes: a disk that is full is found out while the old
+        # episode still stands.
+        for name in wrong:
+            data = edition.manifest if name == MANIFEST else edition.read(name)
+            staged[name] = stage(folder / name, data)
+        if SCRIPT in wrong:
             _keep_off_edits(folder / SCRIPT, ours)
-        write_whole(folder / name, edition.manifest if name == MANIFEST else edition.read(name))
+        for name in sorted(staged, key=lambda name: (name == MANIFEST, name != SCRIPT, name)):
+            try:
+                settle(staged[name], folder / name)
+            except OSError as error:
+                raise disk_error(error, folder / name) from error
+            del staged[name]
+    finally:
+        for part in staged.values():
+            drop(part)
     _withdraw(folder, before, edition.entries)
     return Published(folder, (*edition.entries, MANIFEST), wrong)
 
@@ -112,8 +135,9 @@ def publish(edition: Edition, folder: Path, *, ours: Collection[str]) -> Publish
 def read_manifest(folder: Path) -> dict[str, Any]:
     """What the manifest in `folder` says; empty where there is none that can be read."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_bytes())
-    except (OSError, ValueError):
+        with open_plain(folder / MANIFEST) as file:
+            manifest = json.loads(file.read())
+    except (OSError, StoreError, ValueError, RecursionError):
         return {}
     return manifest if isinstance(manifest, dict) else {}
 
@@ -126,7 +150,7 @@ def verify(folder: Path) -> tuple[str, ...]:
         return (f"{MANIFEST} is missing or cannot be read",)
     faults = []
     for name, entry in files.items():
-        found = digest_on_disk(folder / name) if Path(name).name == name else None
+        found = digest_on_disk(folder / name) if _is_file_name(name) else None
         if found is None:
             faults.append(f"{name} is missing")
         elif not isinstance(entry, dict) or found != entry.get("sha256"):
@@ -137,12 +161,17 @@ def verify(folder: Path) -> tuple[str, ...]:
 def digest_on_disk(path: Path) -> str | None:
     """SHA-256 of a file, or None where there is none. Raises StoreError when it cannot be read."""
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
         return None
     except OSError as error:
         raise disk_error(error, path) from error
+
+
+def _is_file_name(name: str) -> bool:
+    """Whether a name in a manifest can be a file in its folder; a manifest is a file that anybody may have written."""
+    return Path(name).name == name and name not in {".", ".."} and "\0" not in name
 
 
 def _keep_off_edits(script: Path, ours: Collection[str]) -> None:
@@ -161,7 +190,7 @@ def _withdraw(folder: Path, before: Mapping[str, Any], entries: Mapping[str, obj
     """
     files = before.get("files")
     for name, entry in (files if isinstance(files, dict) else {}).items():
-        if name in entries or name in {SCRIPT, MANIFEST} or not isinstance(entry, dict) or Path(name).name != name:
+        if name in entries or name in {SCRIPT, MANIFEST} or not isinstance(entry, dict) or not _is_file_name(name):
             continue
         if digest_on_disk(folder / name) == entry.get("sha256"):
             with suppress(OSError):

@@ -70,7 +70,9 @@ class Board:
                 if event.step is not None and event.step.place in {"script", "mix"}:
                     return [f"{event.flow}: {_told(event.step.place)}"]
             case Kind.FOUND if stage is not None:
-                stage.wanted += 1
+                # One that was begun here and then found was made by another run in the meantime.
+                stage.wanted += label not in stage.running
+                stage.running.discard(label)
                 stage.done += 1
                 line.found += 1
             case Kind.FAILED if stage is not None:

@@ -361,6 +361,7 @@ def test_two_runs_at_once_do_no_work_twice(project: Project) -> None:
     for thread in threads:
         thread.join()
     assert errors == [None] * 8
+    assert len(made) == len(set(made))
     spoken = [(call.sentence.spoken, call.voice) for call in project.voice.calls]
     assert len(spoken) == len(set(spoken))
 

@@ -189,11 +189,11 @@ class Runner(Generic[T, R]):
         reason = why(step, open_.job.earlier)
         name = open_.job.name
 
-        def work() -> StoredArtifact:
+        def work() -> tuple[StoredArtifact, bool]:
             if self._stop.is_set():
                 raise Interrupted
             self._notify(Event(Kind.STARTED, name, step, why=reason))
-            return self._store.make(step)
+            return self._store.make_or_find(step)
 
         self._send(step.rule.resource, step.key, work, open_)
 
@@ -225,12 +225,13 @@ class Runner(Generic[T, R]):
         step = next(step for step in open_.batch if step.key == key)
         open_.waiting_for.discard(key)
         if error is None:
-            artifact = future.result()
-            assert isinstance(artifact, StoredArtifact)  # noqa: S101  # narrows the type for the reader and for mypy
+            artifact, made_here = _made(future)
             open_.arrived[key] = artifact
-            if counted:
+            if counted and made_here:
                 open_.made.add(key)
                 self._notify(Event(Kind.MADE, open_.job.name, step, seconds=artifact.seconds))
+            else:
+                self._notify(Event(Kind.FOUND, open_.job.name, step))
         else:
             open_.errors.append(error)
             if not isinstance(error, Damaged | Interrupted | CancelledError):
@@ -291,13 +292,20 @@ class Runner(Generic[T, R]):
             for open_ in waiting:
                 if open_.finishing and error is None:
                     yield self._close(open_, result=future.result())
-                elif error is None:
+                elif error is None and _made(future)[1]:
                     open_.made.add(key)
         for open_ in list(self._open.values()):
             open_.flow.close()
             yield self._close(open_, error=Interrupted())
         for job in rest:
             yield Outcome(job.name, None, Interrupted(), 0, 0.0)
+
+
+def _made(future: Future[object]) -> tuple[StoredArtifact, bool]:
+    """What a step's work came to: its artifact, and whether it was made just now."""
+    result = future.result()
+    assert isinstance(result, tuple)  # noqa: S101  # narrows the type; futures of steps and of finishing share a table
+    return result
 
 
 def _error_of(future: Future[object]) -> BaseException | None:

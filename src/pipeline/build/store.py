@@ -118,13 +118,17 @@ class Store:
 
         Raises what the step's `make` raises, and StoreError.
         """
+        return self.make_or_find(step)[0]
+
+    def make_or_find(self, step: Step) -> tuple[StoredArtifact, bool]:
+        """As `make`, and whether it was made by this call: it was not where another process was quicker."""
         with self._lock(step.key):
             found = self.find(step.key)
             if found is not None:
-                return found
+                return found, False
             begun = perf_counter()
             parts = step.make()
-            return self._keep(step, parts, seconds=perf_counter() - begun)
+            return self._keep(step, parts, seconds=perf_counter() - begun), True
 
     def set_aside(self, key: str) -> None:
         """Take a damaged artifact out of use; its bytes are kept under `damaged/` for a person to look at."""

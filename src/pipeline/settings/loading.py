@@ -109,7 +109,8 @@ def _place(name: str, given: Mapping[str, Given]) -> str:
 
 def _together(settings: Settings, project: Path) -> Iterator[tuple[tuple[str, ...], str]]:
     """Each fault with the settings it concerns, the one to be mended first."""
-    folders = {name: (project / getattr(settings, name)).resolve() for name in ("input_dir", "output_dir", "data_dir")}
+    names = ("input_dir", "config_dir", "output_dir", "data_dir")
+    folders = {name: (project / getattr(settings, name)).resolve() for name in names}
     for name, path in folders.items():
         if path.exists() and not path.is_dir():
             yield (name,), f"{path} is a file, not a folder"

@@ -244,6 +244,8 @@ class Studio:
     def run(self, survey: Survey, notify: Callable[[Event], None]) -> Iterator[Outcome[Published]]:
         """Make and publish every episode of the survey; each outcome comes as its episode ends."""
         make_folder(self.folders.output)
+        if survey.works:
+            self.store.tidy(older_than=time.time() - CLEAN_GRACE_SECONDS)
         spent: dict[str, tuple[float, float]] = {}
 
         def listen(event: Event) -> None:

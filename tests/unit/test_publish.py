@@ -140,3 +140,10 @@ def test_a_manifest_that_names_files_elsewhere_is_not_followed(folder: Path, tmp
         json.dumps({"format": "media-pipeline/manifest/1", "files": {"../../secret": {"sha256": "0"}}})
     )
     assert verify(folder) == ("../../secret is missing",)
+
+
+def test_what_a_killed_run_left_unfinished_goes_with_the_next_publishing(store: Store, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / ".part-1-abcd").write_bytes(b"half")
+    names = publish(edition(store, script_md=b"# Moon"), folder, ours=()).files
+    assert sorted(path.name for path in folder.iterdir()) == sorted(names)

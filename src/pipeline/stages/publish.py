@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from typing import Any
 
 from pipeline.build.recipe import Artifact
 from pipeline.errors import InputError, StoreError
-from pipeline.files import disk_error, drop, make_folder, open_plain, settle, stage
+from pipeline.files import disk_error, drop, make_folder, open_plain, remove_parts, settle, stage
 from pipeline.ports import VoiceIdentity, WriterIdentity
 
 MANIFEST = "manifest.json"
@@ -96,7 +97,7 @@ def publish(edition: Edition, folder: Path, *, ours: Collection[str]) -> Publish
 
     `ours` holds the SHA-256 of every script.md that the pipeline itself has put there. Raises InputError when
     script.md holds anything else (it was edited while the episode was being made), StoreError, and Damaged
-    when an artifact turns out not to be what it was.
+    when an artifact turns out not to be what it was. The caller sees to it that no two publish here at once.
     """
     make_folder(folder)
     before = read_manifest(folder)
@@ -110,6 +111,7 @@ def publish(edition: Edition, folder: Path, *, ours: Collection[str]) -> Publish
     wrong = stale(edition, folder)
     if SCRIPT in wrong:
         _keep_off_edits(folder / SCRIPT, ours)
+    remove_parts((folder,), older_than=math.inf)  # a killed run's; nobody else publishes here at the same time
     staged: dict[str, Path] = {}
     try:
         # Everything is on the disk before the first name changes: a disk that is full is found out while the old

@@ -259,7 +259,9 @@ def _share_with_swallowed(expected: Sequence[int], heard: dict[int, tuple[float,
 
 def _shared(weights: Sequence[int], start: float, end: float) -> tuple[Span, ...]:
     """The time from start to end, shared out by weight."""
-    places = [start + (end - start) * part / max(1, sum(weights)) for part in (0, *accumulate(weights))]
+    # Rounding may carry the last place a hair beyond the end.
+    whole = max(1, sum(weights))
+    places = [min(end, start + (end - start) * part / whole) for part in (0, *accumulate(weights))]
     return tuple(Span(one, other) for one, other in pairwise(places))
 
 

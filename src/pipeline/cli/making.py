@@ -1,0 +1,104 @@
+"""The commands that make episodes, and that say what would be made and how everything stands."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.opening import AsJson, Project, Status, opened, stopping
+from pipeline.errors import InputError, Interrupted
+
+commands = typer.Typer()
+
+
+@commands.command(epilog="Example:  pipeline run --json | jq .")
+def run(
+    only: Annotated[
+        list[str] | None, typer.Argument(help="Make only these: episode names or topic files.", metavar="[EPISODE]...")
+    ] = None,
+    as_json: AsJson = False,
+    project: Project = None,
+) -> int:
+    """Make every episode that is not up to date."""
+    from pipeline import report
+
+    with opened(project) as (place, loaded, shop, stop):
+        studio = shop.studio
+        survey = report.narrowed(studio.survey(), only or [])
+        screen = report.screen_for(survey, as_json=as_json)
+        screen.begin(shop)
+        with stopping(studio.interrupt), screen:
+            for outcome in studio.run(survey, screen.event):
+                screen.outcome(outcome, studio.failures.of(outcome.name))
+        totals = screen.end()
+        del place, loaded
+        if stop.is_set():
+            raise Interrupted
+        return Status.SOME_FAILED if totals.failed else Status.DONE
+
+
+@commands.command(epilog="Example:  pipeline plan --json | jq '.episodes[].make'")
+def plan(
+    only: Annotated[
+        list[str] | None,
+        typer.Argument(help="Look only at these: episode names or topic files.", metavar="[EPISODE]..."),
+    ] = None,
+    as_json: AsJson = False,
+    project: Project = None,
+) -> int:
+    """Say what would be made, why, and how long it would take. Makes nothing."""
+    from pipeline import report
+
+    with opened(project) as (_, _, shop, _):
+        drawn = shop.studio.plan(report.narrowed(shop.studio.survey(), only or []))
+        report.show_plan(drawn, shop, as_json=as_json)
+        return Status.SOME_FAILED if drawn.refused or any(episode.error for episode in drawn.episodes) else Status.DONE
+
+
+@commands.command(epilog="Example:  pipeline status")
+def status(as_json: AsJson = False, project: Project = None) -> int:
+    """Say how every episode stands: finished, to be made, edited by hand, failed and why."""
+    from pipeline import report
+
+    with opened(project) as (_, _, shop, _):
+        return report.show_status(shop.studio, as_json=as_json)
+
+
+@commands.command(epilog="Example:  pipeline verify && echo every file is as its manifest says")
+def verify(as_json: AsJson = False, project: Project = None) -> int:
+    """Read every published file and compare it with its episode's manifest."""
+    from pipeline import report
+
+    with opened(project) as (_, _, shop, _):
+        return report.show_verification(shop.studio, as_json=as_json)
+
+
+@commands.command(epilog="Example:  pipeline rewrite how-lighthouses-work")
+def rewrite(
+    episode: Annotated[str, typer.Argument(help="The episode's name: its folder in output/.")],
+    project: Project = None,
+) -> int:
+    """Give up an edit by hand: the next run writes that script anew. The edit is put aside, not deleted."""
+    with opened(project) as (_, _, shop, _):
+        kept = shop.studio.rewrite(episode)
+        if kept is None:
+            raise InputError(
+                f"the script of {episode!r} was not edited by hand",
+                hint="`pipeline status` shows which were.",
+            )
+        typer.echo(f"The next run writes {episode} anew. Your edit lies in {kept}.")
+        return Status.DONE
+
+
+@commands.command(epilog="Example:  pipeline clean")
+def clean(as_json: AsJson = False, project: Project = None) -> int:
+    """Drop artifacts that no current topic needs. Never touches input/, output/ or edits by hand."""
+    with opened(project) as (_, _, shop, _):
+        count, freed = shop.studio.clean()
+        if as_json:
+            typer.echo(json.dumps({"artifacts": count, "bytes": freed}))
+        else:
+            typer.echo(f"{count} artifacts dropped, {freed / 1e6:.1f} MB freed." if count else "Nothing to drop.")
+        return Status.DONE

@@ -1,0 +1,108 @@
+"""What every command shares: how it ends, its common options, and a project opened for it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from pathlib import Path
+from threading import Event
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.errors import EngineError, Interrupted, SettingsError
+
+if TYPE_CHECKING:  # these cost a tenth of a second each, and `--help` needs none of them
+    from pipeline.settings import Loaded
+    from pipeline.wiring import Workshop
+
+
+class Status(IntEnum):
+    """How a command ends, for the shell that called it."""
+
+    DONE = 0
+    SOME_FAILED = 1
+    UNUSABLE = 2
+    INTERRUPTED = 130
+
+
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Machine-readable: JSON on standard output, one value or one event a line.")
+]
+Project = Annotated[
+    Path | None,
+    typer.Option(
+        "--project", help="The project's folder; else the nearest one above with a config/ folder.", metavar="FOLDER"
+    ),
+]
+
+
+def find_project(given: Path | None) -> Path:
+    """The project's folder: the one given, else the nearest one above that holds `config/`. Raises SettingsError."""
+    if given is not None:
+        if not given.is_dir():
+            raise SettingsError([f"--project {given}: there is no such folder"])
+        return given.resolve()
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "config").is_dir() and (folder / "input").is_dir():
+            return folder
+    raise SettingsError(
+        [f"{here}: no project here or above (a folder with config/ and input/)"],
+        hint="Go to the project's folder, or name it: --project FOLDER.",
+    )
+
+
+def settings_of(place: Path) -> Loaded:
+    from pipeline import telemetry
+    from pipeline.settings import load
+
+    loaded = load(place, os.environ)
+    chosen = loaded.settings
+    # A person who reads text sees the run itself, failures and all; its log is for those who ask for one.
+    unasked = chosen.log_format == "text" and loaded.origins["log_level"] == "default"
+    telemetry.configure(form=chosen.log_format, level="critical" if unasked else chosen.log_level)
+    return loaded
+
+
+@contextmanager
+def opened(project: Path | None) -> Iterator[tuple[Path, Loaded, Workshop, Event]]:
+    """A project with its settings read and its engines chosen."""
+    place = find_project(project)
+    loaded = settings_of(place)
+    from pipeline import wiring
+
+    stop = Event()
+    try:
+        yield place, loaded, wiring.workshop(place, loaded, stop=stop), stop
+    except EngineError:
+        if stop.is_set():
+            raise Interrupted from None
+        raise
+
+
+@contextmanager
+def stopping(stop: object) -> Iterator[None]:
+    """While it lasts, the first Ctrl-C or SIGTERM stops what runs in good order, the second at once."""
+    asked = 0
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        del frame
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            os._exit(Status.INTERRUPTED)
+        os.write(2, b"\npipeline: stopping; what is being made is finished first (again to stop at once)\n")
+        stop()  # type: ignore[operator]
+        del number
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

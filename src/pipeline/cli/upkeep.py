@@ -1,0 +1,57 @@
+"""The commands that look after an installation: doctor, settings, version."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from pipeline import __version__
+from pipeline.cli.opening import AsJson, Project, Status, find_project
+
+commands = typer.Typer()
+
+
+@commands.command(epilog="Example:  pipeline doctor --json")
+def doctor(as_json: AsJson = False, project: Project = None) -> int:
+    """Check that everything can do its work: settings, folders, and each engine by having it produce something."""
+    from pipeline import doctor as clinic
+    from pipeline import report
+
+    place = find_project(project)
+    findings = clinic.examine(place, dict(os.environ))
+    report.show_findings(findings, as_json=as_json)
+    return Status.SOME_FAILED if any(finding.bad for finding in findings) else Status.DONE
+
+
+@commands.command(epilog="Example:  VOICE=en_GB-alan-medium pipeline settings")
+def settings(
+    as_json: AsJson = False,
+    write_docs: Annotated[
+        bool, typer.Option("--write-docs", help="Write .env.example and docs/reference/settings.md anew.")
+    ] = False,
+    project: Project = None,
+) -> int:
+    """Show every setting, its value and where it comes from. Secrets are masked."""
+    from pipeline import report
+    from pipeline.cli import GROUPS
+    from pipeline.cli.reference import commands_reference
+    from pipeline.files import write_whole
+    from pipeline.settings import load
+    from pipeline.settings import write_docs as write
+
+    place = find_project(project)
+    loaded = load(place, os.environ)
+    if write_docs:
+        write(place)
+        write_whole(place / "docs" / "reference" / "commands.md", commands_reference(GROUPS).encode())
+    report.show_settings(loaded, as_json=as_json)
+    return Status.DONE
+
+
+@commands.command(epilog="Example:  pipeline version")
+def version() -> int:
+    """Print the version."""
+    typer.echo(__version__)
+    return Status.DONE

@@ -1,7 +1,7 @@
 """The protocols that engines fulfil, and the values that cross them.
 
-A *writer* answers questions in text; a *voice* turns a sentence into sound with the time of each word. Each can
-`describe()` itself (what enters keys and the manifest) and `check()` that it can produce, not merely answer.
+A *writer* answers questions in text; a *voice* turns a sentence into sound with the time of each word; an
+*illustrator* turns a prompt, or a heading, into a picture. Each can `describe()` itself (what enters keys and the manifest) and `check()` that it can produce, not merely answer.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Identity:
     """What an engine works with. `engine`, `name` and `digest` enter keys; the rest is for the manifest."""
 
     engine: str
-    """`ollama`, `llama`, `piper`, `piper-server`."""
+    """`ollama`, `llama`, `piper`, `piper-server`, `stable-diffusion`, `cards`."""
     name: str
     """The model's or voice's name: `gemma3:4b`, `en_US-joe-medium`."""
     digest: str
@@ -138,5 +138,78 @@ class Voice(Protocol):
 
         Raises EngineRefused for a voice that is not installed (naming the nearest), InputError for a sentence
         with nothing to say, EngineUnavailable, EngineNonsense, Interrupted.
+        """
+        ...
+
+
+# -- illustrating ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class IllustratorIdentity(Identity):
+    size_step: int = 1
+    """Width and height must be multiples of this many pixels: 8 for Stable Diffusion."""
+    reads_prompts: bool = True
+    """False where the picture is set from the request's words (`title`, `heading`), and its prompt is not looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureRequest:
+    """One picture: what is to be seen, and the words it stands for."""
+
+    prompt: str
+    """What is to be seen, with the style; only for engines that read prompts."""
+    negative: str = ""
+    """What is not to be seen; only for engines that read prompts."""
+    width: int = 1280
+    """Pixels."""
+    height: int = 720
+    """Pixels."""
+    seed: int = 0
+    """0 to 2**32 - 1. The same request with the same seed gives the same bytes, where the engine can."""
+    steps: int | None = None
+    """How many steps a diffusion model takes; None is what the engine was set up with."""
+    title: str = ""
+    """The episode's title."""
+    heading: str = ""
+    """The segment's heading; empty for a cover, and where the script gives none."""
+    number: int = 0
+    """The segment's number from 1; 0 for a cover."""
+    segments: int = 0
+    """How many segments the episode has."""
+    language: str = "en"
+    """BCP 47; of `title` and `heading`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    png: bytes
+    width: int
+    """Pixels: as asked for."""
+    height: int
+    seed: int
+    """The seed it was drawn with: another than the request's where the first ones gave nothing to look at."""
+    attempts: int = 1
+    """How many pictures were drawn until one could be used."""
+    details: Mapping[str, str] = field(default_factory=dict)
+    """For the manifest alone: the model as the server names it, sampler, steps."""
+
+
+class Illustrator(Protocol):
+    """Draws pictures. Thread-safe; an engine that can draw only one at a time lets the others wait."""
+
+    def describe(self) -> IllustratorIdentity:
+        """Who draws. Raises EngineUnavailable or EngineRefused (not there, wrong service, model missing)."""
+        ...
+
+    def check(self) -> None:
+        """Have it draw something small. Raises EngineError with what to do."""
+        ...
+
+    def draw(self, request: PictureRequest) -> Picture:
+        """Draw one picture, checked by its pixels: decodable, of the size asked for, not black or uniform.
+
+        Raises EngineRefused (a size or a model it cannot do, out of memory), EngineUnavailable, EngineNonsense, or
+        Interrupted when the run is stopping.
         """
         ...

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from pipeline.build.recipe import Flow
 from pipeline.domain.script import Script
@@ -28,7 +29,22 @@ from pipeline.text.style_file import Style
 _LETTERS_A_WORD = 4.8
 
 NOTICE = "Voice synthesised by a machine; the script was written by a language model."
+NOTICE_EDITED = "Voice synthesised by a machine; the script was written by a language model and edited by a person."
 NOTICE_READ = "Voice synthesised by a machine."
+
+Origin: TypeAlias = Mapping[str, object]
+"""How a script came about that a model wrote, as the manifest says it: `writer`, `style`, `style_sha256`, `how`. Plain
+data, because it outlives the run: an edit of the script goes on saying it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """A script as a person left it."""
+
+    text: bytes
+    """To the byte."""
+    origin: Origin | None = None
+    """What the person began with; None where no model wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +80,10 @@ class Desk:
         return [(rule.name, rule.resource, units) for rule, units in expected if rule.name not in seen]
 
 
-def episode(topic: Topic, slug: str, desk: Desk, *, edited: bytes | None = None) -> Flow[Edition]:
+def episode(topic: Topic, slug: str, desk: Desk, *, edited: Edited | None = None) -> Flow[Edition]:
     """Everything from a topic to what is published of it.
 
-    `edited` is the script as a person left it, to the byte; it is then used as it is, and no writer is asked.
+    A script that a person has edited is used as it is, and no writer is asked.
     Raises InputError before any engine works where the topic cannot be made: no voice, no such style, a script
     with a fault in it.
     """
@@ -75,15 +91,16 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: bytes | None = None)
         who = casting.cast(topic, desk.voice.installed(), desk.voices)
         written = yield from _script(topic, desk)
         script = written.script
+        origin = _origin(topic, desk, written)
     else:
         written = None
-        script = _edited_script(edited, slug)
+        script = _edited_script(edited.text, slug)
+        origin = edited.origin
         who = casting.cast(_in_language(topic, script, slug), desk.voice.installed(), desk.voices)
 
     said = utterances.of(script, desk.pronunciations)
     spoken = yield from speech.speak(said, desk.voice, who.voice, speaker=who.speaker, rate=desk.rate)
-    by_machine = edited is None and topic.mode is Mode.WRITE
-    notice = NOTICE if by_machine else NOTICE_READ
+    notice = NOTICE_READ if origin is None else NOTICE if edited is None else NOTICE_EDITED
     programme = yield from mix.mix(script, spoken, desk.sound, topic, notice)
     captioned = yield from captions.caption(programme, script.language, words=script.word_count)
 
@@ -99,7 +116,7 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: bytes | None = None)
     if edited is None and written is not None:
         pieces[SCRIPT] = Piece(written.artifact, SCRIPT)
     elif edited is not None:
-        fixed[SCRIPT] = edited
+        fixed[SCRIPT] = edited.text
 
     def about() -> dict[str, object]:
         return {
@@ -110,20 +127,21 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: bytes | None = None)
             "date": topic.date.isoformat() if topic.date else None,
             "identity": source_identity(topic),
             "source": {"path": topic.source.path, "line": topic.source.line},
-            "ai_generated": {"script": by_machine, "speech": True, "notice": notice},
+            "ai_generated": {"script": origin is not None, "speech": True, "notice": notice},
             "script": {
                 "mode": topic.mode.value,
-                "style": topic.style if topic.mode is Mode.WRITE else None,
+                "style": origin.get("style") if origin is not None else None,
+                "style_sha256": origin.get("style_sha256") if origin is not None else None,
                 "edited_by_hand": edited is not None,
                 "words": script.word_count,
                 "words_asked": topic.words if topic.mode is Mode.WRITE else None,
                 "segments": [segment.title for segment in script.segments],
                 "picture_prompts": [segment.picture_prompt for segment in script.segments],
                 "sentences": len(said),
-                "how": written.about if written is not None else None,
+                "how": origin.get("how") if origin is not None else written.about if written is not None else None,
             },
             "engines": {
-                "writer": _writer(desk) if by_machine else None,
+                "writer": origin.get("writer") if origin is not None else None,
                 "voice": _voice(who.voice, who.speaker, desk.rate),
             },
             "audio": mix.measured(programme),
@@ -136,7 +154,8 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: bytes | None = None)
         fixed=fixed,
         about=about,
         voice=who.voice,
-        writer=desk.writer.describe() if by_machine else None,
+        writer=desk.writer.describe() if origin is not None and edited is None else None,
+        origin=origin,
     )
 
 
@@ -144,6 +163,18 @@ def _script(topic: Topic, desk: Desk) -> Flow[scripts.Written]:
     if topic.mode is Mode.READ:
         return (yield from scripts.read(topic))
     return (yield from scripts.write(topic, desk.style(topic.style), desk.writer, tries=desk.tries))
+
+
+def _origin(topic: Topic, desk: Desk, written: scripts.Written) -> Origin | None:
+    if topic.mode is Mode.READ:
+        return None
+    return {
+        "writer": _writer(desk),
+        "style": topic.style,
+        # What enters the key: everything that the prompt file says, comments and layout left out.
+        "style_sha256": desk.style(topic.style).digest,
+        "how": written.about,
+    }
 
 
 def _edited_script(edited: bytes, slug: str) -> Script:

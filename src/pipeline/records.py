@@ -32,6 +32,8 @@ class Record:
     """What asked for the episode: its folder is not given to another topic."""
     engines: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """`writer` and `voice` → the identity of the engine that made the episode, as plain data."""
+    origin: Mapping[str, Any] | None = None
+    """How a model came to write the script, as the manifest says it; empty where none did, None where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ class Records:
         try:
             trail = {str(place): [dict(step) for step in steps] for place, steps in raw["trail"].items()}
             engines = {str(name): dict(identity) for name, identity in raw.get("engines", {}).items()}
-            return Record(trail, tuple(map(str, raw["scripts"])), str(raw.get("identity", "")), engines)
+            origin = dict(raw["origin"]) if raw.get("origin") is not None else None
+            return Record(trail, tuple(map(str, raw["scripts"])), str(raw.get("identity", "")), engines, origin)
         except (KeyError, TypeError, ValueError, AttributeError):
             return Record()
 
@@ -71,6 +74,7 @@ class Records:
                 "scripts": record.scripts,
                 "identity": record.identity,
                 "engines": record.engines,
+                "origin": record.origin,
             },
         )
 

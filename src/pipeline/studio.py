@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event as Flag
+from typing import Any
 
 from pipeline import inbox
 from pipeline.build.plan import Outlook, Trail, Verdict, look_through
@@ -27,7 +28,7 @@ from pipeline.edits import Edits
 from pipeline.engines.remembered import RememberedVoice, RememberedWriter, to_plain, voice_from, writer_from
 from pipeline.errors import EngineError, InputError, Interrupted, PipelineError
 from pipeline.files import make_folder
-from pipeline.flow import Desk, episode
+from pipeline.flow import Desk, Edited, Origin, episode
 from pipeline.ports import Voice, Writer
 from pipeline.records import Failure, Failures, Measured, Record, Records
 from pipeline.slugs import assign, source_identity
@@ -209,7 +210,7 @@ class Studio:
     def _plan_one(self, work: Work) -> EpisodePlan:
         record = self.records.load(work.slug)
         try:
-            edited = self.edits.current(work.slug, self._ours(work.slug, record))
+            edited = self._edited(work.slug, record)
             desk = self._desk_for(work, record, edited)
             flow = episode(work.topic, work.slug, desk, edited=edited)
             outlook = look_through(flow, self.store.find, record.trail)
@@ -290,11 +291,11 @@ class Studio:
 
     def _flow(self, work: Work, record: Record) -> Flow[Edition]:
         self.edits.adopt(work.slug, self._ours(work.slug, record))
-        edited = self.edits.of(work.slug)
+        edited = self._edited(work.slug, record)
         desk = self._desk_for(work, record, edited)
         return (yield from episode(work.topic, work.slug, desk, edited=edited))
 
-    def _desk_for(self, work: Work, record: Record, edited: bytes | None) -> Desk:
+    def _desk_for(self, work: Work, record: Record, edited: Edited | None) -> Desk:
         """The engines to make an episode with: those of this run, or, where those were taken by `auto`, the ones
         that made it before, as long as they have nothing left to do.
         """
@@ -312,7 +313,7 @@ class Studio:
                 return candidate
         return desk
 
-    def _outlook(self, work: Work, desk: Desk, edited: bytes | None) -> Outlook[Edition] | None:
+    def _outlook(self, work: Work, desk: Desk, edited: Edited | None) -> Outlook[Edition] | None:
         try:
             return look_through(episode(work.topic, work.slug, desk, edited=edited), self.store.find)
         except PipelineError:
@@ -336,6 +337,7 @@ class Studio:
                 scripts=scripts,
                 identity=source_identity(work.topic),
                 engines=_engines_of(edition, record),
+                origin=dict(edition.origin or {}),
             )
             if now != record:
                 self.records.save(work.slug, now)
@@ -353,6 +355,13 @@ class Studio:
             self.seals.seal(work.slug, self._desk.fingerprint, states)
             self._sealed.add(work.slug)
         self.seals.taken[work.slug] = source_identity(work.topic)
+
+    def _edited(self, slug: str, record: Record) -> Edited | None:
+        """The script as a person left it, and what it was made from; None where the pipeline's own stands."""
+        text = self.edits.current(slug, self._ours(slug, record))
+        if text is None:
+            return None
+        return Edited(text, _origin_of(record, read_manifest(self.folders.output / slug)))
 
     def _ours(self, slug: str, record: Record) -> frozenset[str]:
         """The digests of scripts that are the pipeline's own, in the episode's folder: what its manifest says, and
@@ -428,7 +437,7 @@ class Studio:
         for topic in topics:
             slug = slugs[source_identity(topic)]
             record = self.records.load(slug)
-            edited = self.edits.current(slug, self._ours(slug, record))
+            edited = self._edited(slug, record)
             desk = self._desk_for(Work(topic, slug), record, edited)
             outlook = look_through(episode(topic, slug, desk, edited=edited), self.store.find)
             needed.update(verdict.step.key for verdict in outlook.verdicts)
@@ -470,6 +479,17 @@ def _engines_of(edition: Edition, record: Record) -> dict[str, Mapping[str, obje
     if edition.voice is not None:
         engines["voice"] = to_plain(edition.voice)
     return engines
+
+
+def _origin_of(record: Record, manifest: Mapping[str, Any]) -> Origin | None:
+    """How a model came to write the script that a person then edited; None where none did, as far as is known."""
+    if record.origin is not None:
+        return record.origin or None
+    made, script, engines = (manifest.get(name) for name in ("ai_generated", "script", "engines"))
+    if isinstance(made, dict) and isinstance(script, dict) and isinstance(engines, dict) and made.get("script") is True:
+        told = {name: script.get(name) for name in ("style", "style_sha256", "how")}
+        return {"writer": engines.get("writer"), **told}
+    return None
 
 
 def fingerprint_of(value: Mapping[str, object]) -> str:

@@ -586,3 +586,66 @@ def test_a_mad_manifest_is_no_manifest(project: Project, text: str) -> None:
     (project.output / "the-log" / "manifest.json").write_text(text)
     assert project.built() == 0
     assert verify(project.output / "the-log") == ()
+
+
+# -- who wrote it ------------------------------------------------------------------------------------------------
+
+
+def _edit(project: Project, slug: str, old: str, new: str) -> None:
+    script = project.output / slug / "script.md"
+    text = script.read_text()
+    assert old in text
+    script.write_text(text.replace(old, new))
+
+
+def test_an_edited_script_still_says_that_a_model_wrote_it(project: Project) -> None:
+    project.topic("bells.md", WRITE)
+    project.built()
+    written = project.manifest("bells")
+    _edit(project, "bells", "high in the tower", "up in the tower")
+    project.built()
+
+    edited = project.manifest("bells")
+    assert edited["ai_generated"]["script"] is True
+    assert "written by a language model and edited by a person" in edited["ai_generated"]["notice"]
+    assert edited["script"]["edited_by_hand"] is True
+    for place, name in (("script", "how"), ("script", "style"), ("script", "style_sha256"), ("engines", "writer")):
+        assert edited[place][name] == written[place][name]
+        assert edited[place][name]
+
+
+@pytest.mark.parametrize("lost", ["output", "data"])
+def test_who_wrote_an_edited_script_outlives_the_loss_of_one_folder(project: Project, lost: str) -> None:
+    project.topic("bells.md", WRITE)
+    project.built()
+    _edit(project, "bells", "high in the tower", "up in the tower")
+    project.built()
+    before = project.manifest("bells")
+    shutil.rmtree(project.folder / lost)
+    project.built()
+    after = project.manifest("bells")
+    assert after["ai_generated"] == before["ai_generated"]
+    assert after["engines"]["writer"] == before["engines"]["writer"]
+    assert project.plan().nothing_to_do
+
+
+def test_a_text_read_as_it_stands_was_written_by_no_machine_edited_or_not(project: Project) -> None:
+    project.topic("log.md", READ)
+    project.built()
+    read = project.manifest("the-log")
+    _edit(project, "the-log", "late", "early")
+    project.built()
+    for manifest in (read, project.manifest("the-log")):
+        assert manifest["ai_generated"]["script"] is False
+        assert "language model" not in manifest["ai_generated"]["notice"]
+        assert manifest["engines"]["writer"] is None
+        assert manifest["script"]["style"] is None
+
+
+def test_a_script_that_a_person_put_there_first_was_written_by_no_machine(project: Project) -> None:
+    project.topic("bells.md", WRITE)
+    folder = project.output / "bells"
+    folder.mkdir(parents=True)
+    (folder / "script.md").write_text("---\ntitle: Bells\nlanguage: en\n---\n\nBells ring.\n")
+    project.built()
+    assert project.manifest("bells")["ai_generated"]["script"] is False

@@ -44,6 +44,8 @@ class Edition:
     """Who wrote the script; None where a person did."""
     fixed: Mapping[str, bytes] = field(default_factory=dict)
     """Files whose bytes are not an artifact's: a script edited by hand, kept to the byte."""
+    origin: Mapping[str, object] | None = None
+    """How the script came about that a model wrote, also where a person has edited it since; None where none did."""
 
     @property
     def entries(self) -> dict[str, dict[str, object]]:

@@ -1,7 +1,8 @@
 """The protocols that engines fulfil, and the values that cross them.
 
 A *writer* answers questions in text; a *voice* turns a sentence into sound with the time of each word; an
-*illustrator* turns a prompt, or a heading, into a picture. Each can `describe()` itself (what enters keys and the manifest) and `check()` that it can produce, not merely answer.
+*illustrator* turns a prompt, or a heading, into a picture. Each can `describe()` itself (what enters keys and the
+manifest) and `check()` that it can produce, not merely answer.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class Record:
     engines: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """`writer` and `voice` → the identity of the engine that made the episode, as plain data."""
     origin: Mapping[str, Any] | None = None
-    """How a model came to write the script, as the manifest says it; empty where none did, None where it is not known."""
+    """How a model came to write the script, as the manifest says it; empty where none did, None where nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)

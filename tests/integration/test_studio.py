@@ -649,3 +649,13 @@ def test_a_script_that_a_person_put_there_first_was_written_by_no_machine(projec
     (folder / "script.md").write_text("---\ntitle: Bells\nlanguage: en\n---\n\nBells ring.\n")
     project.built()
     assert project.manifest("bells")["ai_generated"]["script"] is False
+
+
+def test_signs_that_are_no_markup_stand_in_the_script_and_the_captions_as_they_were_written(project: Project) -> None:
+    project.topic("log.md", READ.replace("Nobody slept on board.", "We run nginx & SQLite at 2 * 3 = 6 a_b."))
+    project.built()
+    folder = project.output / "the-log"
+    for name in ("script.md", "captions.srt", "transcript.json"):
+        text = (folder / name).read_text()
+        assert "nginx & SQLite" in text.replace("\n", " ")
+        assert "\\" not in text

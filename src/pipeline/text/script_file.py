@@ -24,7 +24,7 @@ import yaml
 
 from pipeline.domain.script import Script, Segment
 from pipeline.errors import InputError
-from pipeline.text import plain
+from pipeline.text import escaping, plain
 
 # An hour of speech is some 9,300 words, 60,000 letters; ten hours are a mistake.
 _LARGEST = 1_000_000
@@ -38,11 +38,6 @@ _OPEN_COMMENT = re.compile(r"(?<!\\)<!--")
 _PICTURE = re.compile(r"^ {0,3}>[ \t]*picture[ \t]*:(?P<prompt>.*)$", re.IGNORECASE)
 _QUOTED = re.compile(r"^ {0,3}>(?P<text>.*)$")
 
-_SPECIAL = re.compile(r"[\\`*_\[\]<&]")
-_BLOCK_START = re.compile(r"^([#>+~-]|\d{1,9}(?=[.)]))")
-# Those that the beginning of a line has had escaped already are left alone.
-_CLOSING_HASHES = re.compile(r"(?<!\\)#+$")
-
 
 def format(script: Script) -> str:  # noqa: A001  # read as script_file.format
     """The file's text. `parse` gives the same script back, for texts with single blanks and no line breaks."""
@@ -52,11 +47,10 @@ def format(script: Script) -> str:  # noqa: A001  # read as script_file.format
     blocks = [f"{_FENCE}\n{front}{_FENCE}", _NOTE]
     for index, segment in enumerate(script.segments):
         if segment.title or index:
-            title = _CLOSING_HASHES.sub(lambda hashes: "\\#" * len(hashes[0]), _escaped(segment.title))
-            blocks.append(f"## {title}".rstrip())
+            blocks.append(f"## {escaping.heading(segment.title)}".rstrip())
         if segment.picture_prompt:
-            blocks.append(f"> picture: {_SPECIAL.sub(_backslashed, segment.picture_prompt)}")
-        blocks += [_escaped(paragraph) for paragraph in segment.paragraphs]
+            blocks.append(f"> picture: {escaping.inline(segment.picture_prompt)}")
+        blocks += [escaping.paragraph(paragraph) for paragraph in segment.paragraphs]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -94,16 +88,6 @@ def parse(text: str, *, where: str) -> Script:
             )
         segments.append(Segment(part.title, part.paragraphs, own[0][1] if own else ""))
     return Script(front["title"], front["language"], tuple(segments))
-
-
-def _escaped(text: str) -> str:
-    """So that Markdown reads it back as the plain text it is."""
-    marked = _SPECIAL.sub(_backslashed, text)
-    return _BLOCK_START.sub(lambda start: start[0] + "\\" if start[0].isdigit() else "\\" + start[0], marked)
-
-
-def _backslashed(special: re.Match[str]) -> str:
-    return "\\" + special[0]
 
 
 def _front_matter(lines: list[str], where: str) -> tuple[dict[str, str], int]:

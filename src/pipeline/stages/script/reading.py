@@ -9,7 +9,7 @@ from pipeline.errors import InputError
 from pipeline.stages.script.written import Written, load, parts_of
 from pipeline.text import plain
 
-RULE = Rule("script-read", version=1, resource="cpu")
+RULE = Rule("script-read", version=2, resource="cpu")
 
 
 def read(topic: Topic) -> Flow[Written]:

@@ -14,7 +14,7 @@ from io import TextIOWrapper
 import typer
 
 from pipeline import __version__
-from pipeline.cli import making, upkeep, voices
+from pipeline.cli import making, upkeep, voices, watch
 from pipeline.cli.opening import Status
 from pipeline.errors import Interrupted, PipelineError, SettingsError
 
@@ -30,6 +30,7 @@ app = typer.Typer(
 
 GROUPS: tuple[tuple[str, typer.Typer], ...] = (
     ("", making.commands),
+    ("", watch.commands),
     ("", upkeep.commands),
     ("voices", voices.commands),
 )

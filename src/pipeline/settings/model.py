@@ -257,6 +257,9 @@ class Settings(BaseSettings):
     )
 
     cores: Whole = _setting(0, "How many processor cores to use; 0 is all.", group=_MACHINE, ge=0, le=1024)
+    watch_seconds: Number = _seconds(
+        5.0, "How often `pipeline watch` looks for something new.", group=_MACHINE, ge=0.1, le=3600
+    )
     log_format: Annotated[Literal["text", "json"], BeforeValidator(_lower)] = _setting(
         "text", "How log lines look: text for people, json for machines.", group=_MACHINE
     )

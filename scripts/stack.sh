@@ -1,0 +1,213 @@
+#!/bin/sh
+# Where the pipeline runs, and how it is called there.
+#
+#   scripts/stack.sh mode                  containers or local, and why
+#   scripts/stack.sh pipeline run          the `pipeline` command with its arguments, wherever it runs
+#   scripts/stack.sh up                    build the images and start the stack; returns when it can produce
+#   scripts/stack.sh compose ps            docker compose with this project's files, settings and user
+#
+# MODE=containers or MODE=local decides; else containers are taken where a Docker Engine answers. What else it reads,
+# from the environment or .env: SD_ENABLED, GPU, OLLAMA_BASE_URL, EXTRA_CA_FILE, STACK_NAME, CONTAINER_ENGINE.
+set -eu
+cd "$(dirname "$0")/.."
+PROJECT_DIR=$(pwd)
+export PROJECT_DIR
+venv=${VENV:-.venv}
+
+say() { printf 'stack: %s\n' "$*" >&2; }
+fail() {
+    say "$*"
+    exit 2
+}
+
+# A setting of the stack: the environment goes before .env.
+setting() {
+    eval "found=\${$1:-}"
+    if [ -z "$found" ] && [ -f .env ]; then
+        found=$(sed -n "s/^[[:space:]]*$1=//p" .env | tail -n 1 | sed -e 's/[[:space:]]*$//' -e 's/^"\(.*\)"$/\1/' -e "s/^'\(.*\)'$/\1/")
+    fi
+    printf '%s' "$found"
+}
+
+engine=$(setting CONTAINER_ENGINE)
+engine=${engine:-docker}
+
+# -- which mode, and why ------------------------------------------------------------------------------------------------
+
+# Compose 2.24 reads an env_file that need not be there; Engine 25 knows start_interval.
+why_no_containers() {
+    if ! command -v "$engine" >/dev/null; then
+        echo "there is no $engine here"
+    elif ! version=$(timeout 10 "$engine" version --format '{{.Server.Version}}' 2>/dev/null) || [ -z "$version" ]; then
+        echo "no $engine engine answers"
+    elif [ "$engine" = docker ] && [ "${version%%.*}" -lt 25 ]; then
+        echo "the Docker Engine is $version, and 25 is needed"
+    elif ! compose=$("$engine" compose version --short 2>/dev/null); then
+        echo "$engine has no compose"
+    elif [ "$engine" = docker ] && older "${compose#v}" 2 24; then
+        echo "Docker Compose is $compose, and 2.24 is needed"
+    fi
+}
+
+older() { # VERSION MAJOR MINOR
+    major=${1%%.*}
+    rest=${1#*.}
+    [ "$major" -lt "$2" ] || { [ "$major" -eq "$2" ] && [ "${rest%%.*}" -lt "$3" ]; }
+}
+
+decide() {
+    case $(setting MODE) in
+        local)
+            mode=local why="MODE=local"
+            ;;
+        containers)
+            mode=containers why="MODE=containers"
+            problem=$(why_no_containers)
+            [ -z "$problem" ] || fail "MODE=containers, but $problem. MODE=local needs none."
+            ;;
+        '' | auto)
+            problem=$(why_no_containers)
+            if [ -z "$problem" ]; then
+                mode=containers why="a container engine answers; MODE=local does without"
+            else
+                mode=local why="$problem"
+            fi
+            ;;
+        *) fail "MODE is local, containers or auto, not '$(setting MODE)'" ;;
+    esac
+}
+
+# -- the stack ------------------------------------------------------------------------------------------------------------
+
+files="-f compose/compose.yaml"
+with() { files="$files -f compose/$1.yaml"; }
+ready=
+
+prepare() {
+    [ -z "$ready" ] || return 0
+    ready=yes
+    STACK_NAME=$(setting STACK_NAME)
+    STACK_NAME=${STACK_NAME:-media-pipeline}
+    STACK_VERSION=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' src/pipeline/__init__.py)
+    choose_user
+    choose_files
+    BACKUP_DIR=$(setting BACKUP_DIR)
+    case ${BACKUP_DIR:=$PROJECT_DIR/backups} in /*) ;; *) BACKUP_DIR=$PROJECT_DIR/$BACKUP_DIR ;; esac
+    export STACK_NAME STACK_VERSION STACK_UID STACK_GID BACKUP_DIR
+    for folder in input output "$BACKUP_DIR"; do
+        [ -d "$folder" ] || mkdir -p "$folder"
+    done
+    if [ "$(id -u)" = 0 ] && [ "$(stat -c %u output)" != "$STACK_UID" ]; then
+        say "output/ and backups/ are given to uid $STACK_UID, which the containers run as: nothing in them runs as root"
+        chown "$STACK_UID:$STACK_GID" output "$BACKUP_DIR"
+    fi
+    theirs=$("$engine" volume inspect "$STACK_NAME-output" --format '{{.Options.device}}' 2>/dev/null || true)
+    if [ -n "$theirs" ] && [ "$theirs" != "$PROJECT_DIR/output" ]; then
+        fail "the stack named $STACK_NAME belongs to ${theirs%/output}. Give this one another name: STACK_NAME=other"
+    fi
+}
+
+choose_user() {
+    STACK_UID=$(setting STACK_UID) STACK_GID=$(setting STACK_GID)
+    if [ -z "$STACK_UID" ]; then
+        STACK_UID=$(id -u) STACK_GID=$(id -g)
+    fi
+    if [ "$STACK_UID" = 0 ]; then # under sudo: whoever called it; else the images' own user
+        STACK_UID=${SUDO_UID:-10001} STACK_GID=${SUDO_GID:-10001}
+    fi
+    STACK_GID=${STACK_GID:-$STACK_UID}
+}
+
+choose_files() {
+    pictures=$(setting SD_ENABLED)
+    case $(printf %s "${pictures:-false}" | tr '[:upper:]' '[:lower:]') in
+        true | 1 | yes | on) with images ;;
+        false | 0 | no | off) pictures= ;;
+        *) fail "SD_ENABLED is true or false, not '$pictures'" ;;
+    esac
+    case $(setting GPU) in
+        nvidia)
+            [ -n "$(setting OLLAMA_BASE_URL)" ] || with gpu
+            [ -z "$pictures" ] || with gpu-images
+            ;;
+        '' | none) [ -z "$pictures" ] || say "no GPU (GPU=nvidia adds one): the CPU draws, and a picture takes minutes" ;;
+        *) fail "GPU is nvidia or none, not '$(setting GPU)'" ;;
+    esac
+    OLLAMA_BASE_URL=$(setting OLLAMA_BASE_URL)
+    if [ -n "$OLLAMA_BASE_URL" ]; then
+        # What is this machine to a person is the container itself to a container.
+        here=$(printf %s "$OLLAMA_BASE_URL" | sed -E 's#^([a-z]+://)(localhost|127\.0\.0\.1|\[::1\])([:/]|$)#\1host.docker.internal\3#')
+        [ "$here" = "$OLLAMA_BASE_URL" ] || say "Ollama on this machine is $here to a container; it must listen there: OLLAMA_HOST=0.0.0.0"
+        OLLAMA_BASE_URL=$here
+        export OLLAMA_BASE_URL
+        with external-ollama
+    fi
+    # SSL_CERT_FILE is where a machine behind a company's proxy names its authorities.
+    EXTRA_CA_FILE=$(setting EXTRA_CA_FILE)
+    EXTRA_CA_FILE=${EXTRA_CA_FILE:-${SSL_CERT_FILE:-}}
+    if [ -n "$EXTRA_CA_FILE" ]; then
+        [ -r "$EXTRA_CA_FILE" ] || fail "EXTRA_CA_FILE: $EXTRA_CA_FILE cannot be read"
+        export EXTRA_CA_FILE
+        with extra-ca
+        [ -z "$pictures" ] || with extra-ca-images
+    fi
+}
+
+compose() {
+    prepare
+    # shellcheck disable=SC2086  # $files is a list of arguments
+    if [ -f .env ]; then
+        "$engine" compose --env-file .env $files "$@"
+    else
+        "$engine" compose $files "$@"
+    fi
+}
+
+up() {
+    prepare
+    # Said once at the start: building and fetching take minutes the first time, a moment later on.
+    say "starting $STACK_NAME as uid $STACK_UID: images, models, then what needs them"
+    compose up --build --detach --remove-orphans
+    compose up --detach --no-recreate --no-build --wait --wait-timeout 600 manager
+}
+
+# -- the command, wherever it runs ------------------------------------------------------------------------------------------
+
+pipeline() {
+    decide
+    case $mode in
+        local)
+            scripts/setup.sh runtime
+            exec "$venv/bin/pipeline" "$@"
+            ;;
+        containers)
+            terminal=
+            { [ -t 0 ] && [ -t 1 ]; } || terminal=-T
+            case ${1:-} in run) up ;; esac
+            prepare
+            # shellcheck disable=SC2086  # nothing, or one option
+            if [ -n "$(compose ps --quiet --status running manager 2>/dev/null)" ]; then
+                compose exec $terminal manager pipeline "$@"
+            else
+                compose run --rm --no-deps $terminal manager "$@"
+            fi
+            ;;
+    esac
+}
+
+what=${1:-}
+[ $# -eq 0 ] || shift
+case $what in
+    mode)
+        decide
+        printf '%s: %s\n' "$mode" "$why"
+        ;;
+    pipeline)
+        decide
+        case ${1:-} in run) say "$mode ($why)" ;; esac
+        pipeline "$@"
+        ;;
+    up) up ;;
+    compose) compose "$@" ;;
+    *) fail "there are mode, up, pipeline ARGUMENT... and compose ARGUMENT...; see the head of scripts/stack.sh" ;;
+esac

@@ -4,7 +4,8 @@ SHELL := /bin/sh
 .SUFFIXES:
 VENV ?= .venv
 export VENV
-RUN := $(VENV)/bin/pipeline
+# What a person writes after `make pipeline` reaches the scripts: make pipeline SD_ENABLED=true
+export MODE SD_ENABLED GPU OLLAMA_BASE_URL EXTRA_CA_FILE STACK_NAME BACKUP_DIR
 PYTEST := $(VENV)/bin/python -m pytest
 
 ##@ Set-up
@@ -16,26 +17,44 @@ setup-dev: ## The same, and what tests and checks need
 	@scripts/setup.sh dev
 
 ##@ Pipeline
+# MODE=containers or MODE=local decides where it runs; else containers, where a Docker Engine answers.
 .PHONY: pipeline plan status verify
-pipeline: setup ## Make every episode that is not up to date
-	@$(RUN) run
+pipeline: ## Make every episode that is not up to date
+	@scripts/stack.sh pipeline run
 
-plan: setup ## Say what would be made, why, and how long it would take
-	@$(RUN) plan
+plan: ## Say what would be made, why, and how long it would take
+	@scripts/stack.sh pipeline plan
 
-status: setup ## Say how every episode stands
-	@$(RUN) status
+status: ## Say how every episode stands
+	@scripts/stack.sh pipeline status
 
-verify: setup ## Compare every published file with its manifest
-	@$(RUN) verify
+verify: ## Compare every published file with its manifest
+	@scripts/stack.sh pipeline verify
+
+##@ Stack
+.PHONY: up down logs ps
+up: ## Start the stack and leave it there: it makes what comes into input/
+	@scripts/stack.sh up
+
+down: ## Stop the stack; episodes, artifacts and models stay
+	@scripts/stack.sh compose down
+
+logs: ## Follow the logs of the stack
+	@scripts/stack.sh compose logs --follow --tail 100
+
+ps: ## Say how the services of the stack stand
+	@scripts/stack.sh compose ps --all
 
 ##@ Engines
-.PHONY: doctor voices
-doctor: setup ## Check that everything can do its work, and what to do where it cannot
-	@$(RUN) doctor
+.PHONY: doctor voices models
+doctor: ## Check that everything can do its work, and what to do where it cannot
+	@scripts/stack.sh pipeline doctor
 
-voices: setup ## List the installed voices
-	@$(RUN) voices list
+voices: ## List the installed voices
+	@scripts/stack.sh pipeline voices list
+
+models: ## Fetch the models that the settings ask for
+	@scripts/stack.sh pipeline models fetch
 
 ##@ Quality
 .PHONY: test check lint types format bench
@@ -46,7 +65,7 @@ lint: setup-dev ## Style, layers, shell scripts
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/lint-imports
-	@if command -v shellcheck >/dev/null; then shellcheck scripts/*.sh .ci/run; fi
+	@$(VENV)/bin/shellcheck scripts/*.sh .ci/run
 
 types: setup-dev ## Static types of source and tests
 	@$(VENV)/bin/mypy
@@ -62,8 +81,19 @@ bench: ## Measure speed and memory, as ratios in one run
 
 ##@ Operations
 .PHONY: settings lock
-settings: setup ## Show every setting and where it comes from
-	@$(RUN) settings
+.PHONY: backup restore sbom
+backup: ## Keep input, settings, edits and episodes in one checked file in backups/
+	@scripts/backup.sh
+
+restore: ## Bring a backup back: make restore BACKUP=backups/…
+	@scripts/restore.sh $(BACKUP)
+
+sbom: ## Write down what is inside the images, into dist/ (CycloneDX)
+	docker build -f compose/manager/Dockerfile --target sbom --output type=local,dest=dist .
+	docker build -f compose/piper/Dockerfile --target sbom --output type=local,dest=dist .
+
+settings: ## Show every setting and where it comes from
+	@scripts/stack.sh pipeline settings
 
 lock: ## Lock the dependencies anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
@@ -72,11 +102,19 @@ lock: ## Lock the dependencies anew (needs uv)
 	    --extra embedded --group pyproject.toml:dev pyproject.toml -c requirements/runtime.lock -o requirements/dev.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	    --extra embedded --group pyproject.toml:bench pyproject.toml -c requirements/dev.lock -o requirements/bench.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	    pyproject.toml -c requirements/runtime.lock -o requirements/manager.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	    --extra speech-server pyproject.toml -c requirements/dev.lock -o requirements/speech-server.lock
+	printf 'setuptools>=80\nwheel\n' | uv pip compile --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-header --no-annotate - -o requirements/build.lock
+	echo 'cyclonedx-bom>=7.5' | uv pip compile --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-header --no-annotate - -o requirements/sbom.lock
 
 ##@ Clean-up
 .PHONY: clean distclean
-clean: setup ## Drop artifacts that no current topic needs; never input/, output/ or edits
-	@$(RUN) clean
+clean: ## Drop artifacts that no current topic needs; never input/, output/ or edits
+	@scripts/stack.sh pipeline clean
 
 distclean: ## Remove .venv and tools' caches; never input/, output/ or .pipeline/
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis htmlcov build dist

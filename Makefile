@@ -57,9 +57,12 @@ models: ## Fetch the models that the settings ask for
 	@scripts/stack.sh pipeline models fetch
 
 ##@ Quality
-.PHONY: test check lint types format bench
+.PHONY: test test-stack check lint types format bench
 test: setup-dev ## Run the whole test suite, with coverage and its floor
 	@$(PYTEST) -n auto --cov --cov-report=term --cov-fail-under=90
+
+test-stack: setup-dev ## Drive a real container engine: build, start, kill, restore
+	@$(PYTEST) -m stack tests/compose
 
 lint: setup-dev ## Style, layers, shell scripts
 	@$(VENV)/bin/ruff check .

@@ -88,7 +88,8 @@ prepare() {
     ready=yes
     STACK_NAME=$(setting STACK_NAME)
     STACK_NAME=${STACK_NAME:-media-pipeline}
-    STACK_VERSION=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' src/pipeline/__init__.py)
+    STACK_VERSION=$(setting STACK_VERSION)
+    [ -n "$STACK_VERSION" ] || STACK_VERSION=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' src/pipeline/__init__.py)
     choose_user
     choose_files
     BACKUP_DIR=$(setting BACKUP_DIR)

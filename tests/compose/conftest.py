@@ -26,10 +26,10 @@ class Stack:
     folder: Path
     environ: dict[str, str]
 
-    def run(self, *arguments: str, check: bool = True, **environ: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """A command in the project's folder."""
         done = subprocess.run(
-            arguments, cwd=self.folder, env=self.environ | environ, capture_output=True, text=True,
+            arguments, check=False, cwd=self.folder, env=self.environ, capture_output=True, text=True,
             stdin=subprocess.DEVNULL, timeout=_PATIENCE_SECONDS,
         )  # fmt: skip
         if check and done.returncode:
@@ -38,11 +38,15 @@ class Stack:
             )
         return done
 
-    def compose(self, *arguments: str, check: bool = True, **environ: str) -> subprocess.CompletedProcess[str]:
-        return self.run("scripts/stack.sh", "compose", *arguments, check=check, **environ)
+    def under(self, **environ: str) -> Stack:
+        """The same folder with some settings changed."""
+        return Stack(self.folder, self.environ | environ)
 
-    def pipeline(self, *arguments: str, check: bool = True, **environ: str) -> subprocess.CompletedProcess[str]:
-        return self.run("scripts/stack.sh", "pipeline", *arguments, check=check, **environ)
+    def compose(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return self.run("scripts/stack.sh", "compose", *arguments, check=check)
+
+    def pipeline(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return self.run("scripts/stack.sh", "pipeline", *arguments, check=check)
 
     def inspect(self, service: str) -> dict[str, Any]:
         """What the engine says of a service's container."""

@@ -14,7 +14,7 @@ from io import TextIOWrapper
 import typer
 
 from pipeline import __version__
-from pipeline.cli import making, upkeep, voices, watch
+from pipeline.cli import backup, making, upkeep, voices, watch
 from pipeline.cli.opening import Status
 from pipeline.errors import Interrupted, PipelineError, SettingsError
 
@@ -31,6 +31,7 @@ app = typer.Typer(
 GROUPS: tuple[tuple[str, typer.Typer], ...] = (
     ("", making.commands),
     ("", watch.commands),
+    ("", backup.commands),
     ("", upkeep.commands),
     ("voices", voices.commands),
 )

@@ -1,0 +1,101 @@
+"""Every setting of the image server: environment variables `IMAGES_*`, all faults in one report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from pipeline.errors import SettingsError
+
+PREFIX = "IMAGES_"
+
+
+class ImageSettings(BaseSettings):
+    """Frozen. Made by `load`."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    host: str = Field("127.0.0.1", description="The address to listen on; 0.0.0.0 in a container.", min_length=1)
+    port: int = Field(7860, description="The port to listen on.", ge=0, le=65_535)
+    model: str = Field(
+        "stabilityai/sd-turbo",
+        description="The model: a folder in diffusers' layout (absolute, or inside the models folder), or a repository"
+        " of the Hugging Face Hub.",
+        min_length=1,
+    )
+    revision: str = Field("", description="The repository's commit or tag; empty for the newest one that is here.")
+    models_dir: Path | None = Field(
+        None, description="Where models lie, and the Hub's cache. Empty: the Hub's own place (HF_HOME)."
+    )
+    fetch: bool = Field(False, description="Whether a model that is not here is fetched from the Hub at start.")
+    device: str = Field(
+        "auto",
+        description="auto (a GPU where there is one), cpu, cuda, cuda:1.",
+        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+    )
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = Field(
+        "auto", description="The precision: auto is float16 on a GPU and float32 on a CPU."
+    )
+    threads: int = Field(0, description="How many processor cores to use; 0 is all.", ge=0, le=1024)
+    steps: int = Field(4, description="The steps of a request that names none; sd-turbo is made for 1 to 4.", ge=1)
+    guidance: float = Field(
+        0.0, description="The cfg_scale of a request that names none; distilled models want 0.", ge=0, le=50
+    )
+    max_steps: int = Field(150, description="The most steps of one picture.", ge=1, le=1000)
+    max_pixels: int = Field(2_097_152, description="The most pixels of one picture: width × height.", ge=4096)
+    max_pictures: int = Field(4, description="The most pictures of one request.", ge=1, le=64)
+    max_waiting: int = Field(8, description="How many requests wait while one is drawn; more get 503.", ge=0, le=1000)
+    idle_unload_seconds: float = Field(
+        0.0, description="After how long without work the model's memory is given back; 0 is never.", ge=0
+    )
+    grace_seconds: float = Field(
+        25.0, description="How long a picture may still take when the server is told to stop.", ge=0, le=3600
+    )
+    log_format: Literal["text", "json"] = Field("json", description="How log lines look.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  # the base class's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What `load` gives and nothing else: a variable that is misspelt must be seen, not passed over."""
+        return (init_settings,)
+
+
+def load(environment: Mapping[str, str] = os.environ) -> ImageSettings:
+    """The settings; an empty variable is one that is not set. Raises SettingsError with every fault."""
+    known = ImageSettings.model_fields
+    values: dict[str, Any] = {}
+    problems = []
+    for variable, value in sorted(environment.items()):
+        name = variable.removeprefix(PREFIX).lower()
+        if not variable.startswith(PREFIX) or not value.strip():
+            continue
+        if name in known:
+            values[name] = value.strip()
+        else:
+            near = get_close_matches(name, known, n=1)
+            problems.append(
+                f"{variable}: no such setting{f'; did you mean {PREFIX}{near[0].upper()}?' if near else ''}"
+            )
+    try:
+        settings = ImageSettings(**values)
+    except ValidationError as error:
+        problems += [f"{PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]
+        raise SettingsError(problems) from error
+    if settings.steps > settings.max_steps:
+        problems.append(f"{PREFIX}STEPS: {settings.steps} is more than {PREFIX}MAX_STEPS ({settings.max_steps})")
+    if problems:
+        raise SettingsError(problems)
+    return settings

@@ -6,6 +6,7 @@ are carried out or looked through.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,6 +14,8 @@ from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from difflib import get_close_matches
+from enum import StrEnum
 from pathlib import Path
 from threading import Event as Flag
 from typing import Any
@@ -23,7 +26,7 @@ from pipeline.build.recipe import Flow, digest_of
 from pipeline.build.runner import Event, Job, Kind, Outcome, Runner
 from pipeline.build.seals import Seals, states_of
 from pipeline.build.store import Store, held
-from pipeline.domain.topic import Topic
+from pipeline.domain.topic import Mode, Topic
 from pipeline.edits import Edits
 from pipeline.engines.remembered import RememberedVoice, RememberedWriter, to_plain, voice_from, writer_from
 from pipeline.errors import EngineError, InputError, Interrupted, PipelineError
@@ -41,7 +44,9 @@ from pipeline.stages.publish import (
     publish,
     read_manifest,
     stale,
+    verify,
 )
+from pipeline.stages.script import RULES
 
 # Seals are written now and then during a long run, so that a killed one has little to look at again.
 _SEAL_EVERY = 200
@@ -76,10 +81,17 @@ class Survey:
     works: tuple[Work, ...]
     """The topics that must be looked at properly."""
     refused: tuple[InputError, ...]
-    finished_sources: tuple[str, ...] = field(repr=False)
-    """The input files of those."""
+    finished_sources: Mapping[str, tuple[str, ...]] = field(repr=False)
+    """The input files of those, and the episodes of each."""
     sources: Mapping[str, tuple[tuple[int, ...], tuple[str, ...]]] = field(repr=False)
     """Input file → its state and the episodes it asks for; only files of which every topic was good."""
+    whole: bool = True
+    """False where somebody asked for some episodes alone."""
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """The episodes that a topic asks for."""
+        return frozenset((*self.finished, *(work.slug for work in self.works)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +108,10 @@ class EpisodePlan:
     seconds: float | None = None
     """How long it will take, by what was measured; None where nothing was yet."""
     error: PipelineError | None = None
+    trail: Trail = field(default_factory=dict, repr=False)
+    """What it would be made from, as far as that can be told."""
+    earlier: Trail = field(default_factory=dict, repr=False)
+    """What it was made from the last time."""
 
     @property
     def nothing_to_do(self) -> bool:
@@ -103,10 +119,55 @@ class EpisodePlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """An episode on disk, or an edit of one, that no topic asks for now."""
+
+    slug: str
+    source: str
+    """The topic file that asked for it; empty where nobody knows."""
+    edited: bool
+    """A person's script is kept with it."""
+    refused: bool
+    """That topic file is there, and is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """An episode's files, compared with its manifest."""
+
+    slug: str
+    files: int
+    """How many files its manifest lists."""
+    faults: tuple[str, ...]
+    edited: bool
+    """Its script is a person's, and no run has taken it yet."""
+    left: bool
+    """No topic asks for it, so no run publishes it again."""
+
+
+class Returns(StrEnum):
+    """Which script stands in the place of an edit that was given up."""
+
+    STORED = "stored"
+    READ = "read"
+    ANEW = "anew"
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """An edit by hand that was given up."""
+
+    aside: Path
+    """Where it lies now."""
+    script: Returns
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     finished: tuple[str, ...]
     episodes: tuple[EpisodePlan, ...]
     refused: tuple[InputError, ...]
+    left: tuple[Left, ...] = ()
 
     @property
     def nothing_to_do(self) -> bool:
@@ -163,13 +224,13 @@ class Studio:
         scan = inbox.scan(self.folders.input, self.folders.project)
         refused = list(scan.refused)
         finished: list[str] = []
-        finished_sources: list[str] = []
+        finished_sources: dict[str, tuple[str, ...]] = {}
         read: list[tuple[inbox.FoundFile, Sequence[Topic], bool]] = []
         for found in scan.files:
             names = self.seals.unbroken(found.name, found.signature, self._desk.fingerprint, self.folders.output)
             if names is not None:
                 finished += names
-                finished_sources.append(found.name)
+                finished_sources[found.name] = tuple(names)
                 continue
             reading = inbox.read(found, defaults=self._defaults)
             refused += reading.refused
@@ -182,7 +243,7 @@ class Studio:
             for found, topics_of, good in read
             if good
         }
-        return Survey(tuple(finished), works, tuple(refused), tuple(finished_sources), sources)
+        return Survey(tuple(finished), works, tuple(refused), finished_sources, sources)
 
     def _taken(self, topics: Sequence[Topic]) -> Mapping[str, str]:
         """Which source owns which folder: by the seals, and, where topics are new to those, by what each other
@@ -205,7 +266,19 @@ class Studio:
 
     def plan(self, survey: Survey) -> Plan:
         """What a run would make and why. Changes nothing and asks no engine to work."""
-        return Plan(survey.finished, tuple(self._plan_one(work) for work in survey.works), survey.refused)
+        episodes = tuple(self._plan_one(work) for work in survey.works)
+        return Plan(survey.finished, episodes, survey.refused, self.left(survey) if survey.whole else ())
+
+    def left(self, survey: Survey) -> tuple[Left, ...]:
+        """What is on disk of episodes that no topic asks for now. Nothing deletes those."""
+        edited = self.edits.slugs()
+        refused = {error.where.split(":")[0] for error in survey.refused}
+        found = []
+        for slug in sorted({*self.episodes_on_disk(), *edited} - survey.asked):
+            about = read_manifest(self.folders.output / slug).get("source")
+            source = str(about.get("path") or "") if isinstance(about, dict) else ""
+            found.append(Left(slug, source, slug in edited, source in refused))
+        return tuple(found)
 
     def _plan_one(self, work: Work) -> EpisodePlan:
         record = self.records.load(work.slug)
@@ -226,6 +299,8 @@ class Studio:
             to_publish,
             edited is not None,
             self._estimate(outlook, work.topic),
+            trail=outlook.trail,
+            earlier=record.trail,
         )
 
     def _estimate(self, outlook: Outlook[Edition], topic: Topic) -> float | None:
@@ -397,16 +472,65 @@ class Studio:
 
     # -- afterwards ----------------------------------------------------------------------------------------------
 
-    def rewrite(self, slug: str) -> Path | None:
-        """Give up a person's script, so that the next run writes it anew; returns where the edit lies now."""
+    def rewrite(self, slug: str) -> Rewritten:
+        """Give up a person's script, so that the next run puts the topic's own in its place.
+
+        Raises InputError where there is no such episode, no topic that asks for it, or no edit.
+        """
+        work = next((work for work in self._every_work() if work.slug == slug), None)
+        if work is None:
+            raise self._nothing_to_rewrite(slug)
         record = self.records.load(slug)
         self.edits.adopt(slug, self._ours(slug, record))
-        if self.edits.of(slug) is None:
-            return None
-        kept = self.edits.discard(slug)
+        aside = self.edits.discard(slug)
+        if aside is None:
+            raise InputError(
+                f"the script of {slug!r} was not edited by hand", hint="`pipeline status` shows which were."
+            )
         self.seals.forget([slug])
         self.seals.save()
-        return kept
+        return Rewritten(aside, self._returning(work, record))
+
+    def _every_work(self) -> Iterator[Work]:
+        """Every topic that can be read, finished or not."""
+        topics: list[Topic] = []
+        for found in inbox.scan(self.folders.input, self.folders.project).files:
+            topics += inbox.read(found, defaults=self._defaults).topics
+        slugs = assign(topics, self._taken(topics))
+        return (Work(topic, slugs[source_identity(topic)]) for topic in topics)
+
+    def _nothing_to_rewrite(self, slug: str) -> InputError:
+        there = {*self.episodes_on_disk(), *self.edits.slugs()}
+        if slug in there:
+            return InputError(
+                f"no topic asks for {slug!r} now, so nothing would stand in the place of its script",
+                hint="Bring its topic file back first; `pipeline status` says which it was.",
+            )
+        near = get_close_matches(slug, {*there, *(work.slug for work in self._every_work())}, n=1)
+        hint = f"Did you mean {near[0]}?" if near else "`pipeline status` lists them."
+        return InputError(f"there is no episode {slug!r}", hint=hint)
+
+    def _returning(self, work: Work, record: Record) -> Returns:
+        if work.topic.mode is Mode.READ:
+            return Returns.READ
+        outlook = self._outlook(work, self._desk_for(work, record, None), None)
+        writing = [v for v in outlook.verdicts if v.step.rule in RULES] if outlook is not None else []
+        return Returns.STORED if writing and not any(verdict.make for verdict in writing) else Returns.ANEW
+
+    def check(self) -> Iterator[Checked]:
+        """Every episode on disk, each of its files read and compared with its manifest."""
+        left = {one.slug for one in self.left(self.survey())}
+        for slug in self.episodes_on_disk():
+            folder = self.folders.output / slug
+            mine = self.edits.current(slug, self._ours(slug, self.records.load(slug)))
+            edited = mine is not None and digest_on_disk(folder / SCRIPT) == hashlib.sha256(mine).hexdigest()
+            files = read_manifest(folder).get("files")
+            entry = files.get(SCRIPT) if isinstance(files, dict) else None
+            waiting = edited and not (
+                isinstance(entry, dict) and entry.get("sha256") == digest_on_disk(folder / SCRIPT)
+            )
+            count = len(files) if isinstance(files, dict) else 0
+            yield Checked(slug, count, verify(folder, but=(SCRIPT,) if waiting else ()), waiting, slug in left)
 
     def failure(self, slug: str) -> Failure | None:
         return self.failures.of(slug)

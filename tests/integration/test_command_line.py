@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import __version__
 from pipeline.cli import run_command_line
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +56,19 @@ def test_every_command_has_help_with_an_example(command: list[str], capsys: pyte
     assert "Example:  " in told(capsys)
 
 
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_can_answer_a_program(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command_line([*command, "--help"]) == 0
+    assert "--json" in told(capsys)
+
+
+def test_the_version_is_told_in_every_way_it_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command_line(["--version"]) == run_command_line(["version"]) == 0
+    assert told(capsys).splitlines() == [__version__] * 2
+    assert run_command_line(["version", "--json"]) == 0
+    assert json.loads(told(capsys)) == {"version": __version__}
+
+
 @pytest.mark.parametrize("wrong", [["nonsense"], ["run", "--nonsense"], ["rewrite"], ["voices", "get"]])
 def test_what_cannot_be_understood_ends_with_2(wrong: list[str], project: Path) -> None:
     assert run_command_line(wrong) == 2
@@ -91,7 +105,7 @@ def test_a_run_then_nothing_to_do(project: Path, capsys: pytest.CaptureFixture[s
     assert run_command_line(["plan"]) == 0
     assert told(capsys) == "Nothing to do: 1 episode is up to date.\n"
     assert run_command_line(["verify"]) == 0
-    assert told(capsys) == "1 episodes, 5 files: all as their manifests say.\n"
+    assert told(capsys) == "1 episode, 5 files: all as their manifests say.\n"
 
 
 @pytest.mark.engines
@@ -101,7 +115,7 @@ def test_what_is_only_published_again_is_said(project: Path, capsys: pytest.Capt
     told(capsys)
     assert run_command_line(["run"]) == 0
     said = told(capsys)
-    assert "the-log: published again: captions.srt, manifest.json" in said
+    assert "the-log: published again: captions.srt\n" in said
     assert "1 episode published again; 0 artifacts" in said
 
 
@@ -112,7 +126,7 @@ def test_a_run_for_programs(project: Path, capsys: pytest.CaptureFixture[str]) -
     assert [event["event"] for event in first][:1] == ["run"]
     assert sum(event["event"] == "made" for event in first) == 5
     assert first[-1] | {"seconds": 0} == {
-        "event": "end", "finished_before": 0, "built": 1, "published_again": 0, "failed": 0,
+        "event": "end", "up_to_date": 0, "built": 1, "published_again": 0, "failed": 0, "refused": 0,
         "interrupted": 0, "made": 5, "seconds": 0,
     }  # fmt: skip
 
@@ -153,7 +167,7 @@ def test_a_topic_without_a_voice_is_told_how_to_get_one(project: Path, capsys: p
     assert run_command_line(["run"]) == 1
     assert "no voice is installed for pt-BR. Fetch one with: pipeline voices get pt_BR-faber-medium" in told(capsys)
     assert run_command_line(["status"]) == 1
-    assert "cannot be made" in told(capsys)
+    assert "log\tfailed\t\tcannot be made: " in told(capsys)
 
 
 def test_unusable_settings_start_nothing(
@@ -166,6 +180,25 @@ def test_unusable_settings_start_nothing(
     assert "3 problems in the settings" in said
     assert "did you mean" in said.lower()
     assert not (project / "output").exists()
+
+
+def test_an_unknown_episode_is_told_with_the_nearest(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command_line(["rewrite", "the-lag"]) == 1
+    assert "there is no episode 'the-lag'. Did you mean the-log?" in capsys.readouterr().err
+
+
+def test_what_a_whole_plan_cannot_make_for_one_reason_is_said_once(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        (project / "input" / f"{name}.md").write_text(f"---\ntitle: {name}\n---\n\n- A fact.\n")
+    monkeypatch.setenv("STYLE", "nosuch")
+    assert run_command_line(["plan"]) == 1
+    said = told(capsys)
+    assert said.count("there is no style 'nosuch'") == 1
+    assert "one, two: cannot be made" in said
+    assert "1 to make" in said
+    assert "2 cannot be made" in said
 
 
 def test_a_folder_that_is_no_project(

@@ -15,8 +15,10 @@ import pytest
 
 from pipeline.build.runner import Event, Kind
 from pipeline.errors import EngineNonsense, EngineUnavailable, InputError, Interrupted
+from pipeline.report.reasons import reasons
 from pipeline.stages.mix import Sound
 from pipeline.stages.publish import verify
+from pipeline.studio import Checked, Left, Returns
 from tests.fakes.studio import make_studio, run_all
 from tests.fakes.voice import FakeVoice, identity
 from tests.fakes.writer import LARGE, FakeWriter
@@ -200,9 +202,9 @@ def test_a_rewritten_episode_is_made_from_its_topic_again(project: Project) -> N
     ours = script.read_text()
     script.write_text("---\ntitle: The log\nlanguage: en\n---\n\nOnly this.\n")
     studio = make_studio(project.folder, voice=project.voice, writer=project.writer)
-    kept = studio.rewrite("the-log")
-    assert kept is not None
-    assert "Only this." in kept.read_text()
+    given_up = studio.rewrite("the-log")
+    assert given_up.script is Returns.READ
+    assert "Only this." in given_up.aside.read_text()
     project.built()
     assert script.read_text() == ours
     assert project.manifest("the-log")["script"]["edited_by_hand"] is False
@@ -261,7 +263,7 @@ def test_a_changed_file_is_published_again(project: Project) -> None:
     project.topic("log.md", READ)
     project.built()
     (project.output / "the-log" / "captions.srt").write_text("harm")
-    assert project.plan().episodes[0].to_publish == ("captions.srt", "manifest.json")
+    assert project.plan().episodes[0].to_publish == ("captions.srt",)
     assert project.built() == 0
     assert verify(project.output / "the-log") == ()
 
@@ -515,8 +517,7 @@ def test_an_edit_that_was_given_up_can_be_brought_back(project: Project) -> None
     mine = script.read_text().replace("Was it late?", "Was it early?")
     script.write_text(mine)
     project.built()
-    kept = make_studio(project.folder, voice=project.voice, writer=project.writer).rewrite("the-log")
-    assert kept is not None
+    kept = make_studio(project.folder, voice=project.voice, writer=project.writer).rewrite("the-log").aside
     project.built()
     assert "late" in script.read_text()
     script.write_bytes(kept.read_bytes())
@@ -659,3 +660,102 @@ def test_signs_that_are_no_markup_stand_in_the_script_and_the_captions_as_they_w
         text = (folder / name).read_text()
         assert "nginx & SQLite" in text.replace("\n", " ")
         assert "\\" not in text
+
+
+# -- what is said of it ------------------------------------------------------------------------------------------
+
+
+def test_only_the_file_that_changed_is_put_in_place_again(project: Project) -> None:
+    project.topic("log.md", READ)
+    project.built()
+    before = (project.output / "the-log" / "manifest.json").stat()
+    (project.output / "the-log" / "audio.mp3").write_bytes(b"harm")
+    assert project.plan().episodes[0].to_publish == ("audio.mp3",)
+    project.built()
+    assert (project.output / "the-log" / "manifest.json").stat().st_mtime_ns == before.st_mtime_ns
+
+
+def test_who_gives_an_edit_up_is_told_which_script_comes_back(project: Project) -> None:
+    project.topic("bells.md", WRITE)
+    project.built()
+    asked = len(project.writer.questions)
+    ours = (project.output / "bells" / "script.md").read_text()
+    _edit(project, "bells", "high in the tower", "up in the tower")
+    project.built()
+    studio = make_studio(project.folder, voice=project.voice, writer=project.writer)
+    assert studio.rewrite("bells").script is Returns.STORED
+    project.built()
+    assert (project.output / "bells" / "script.md").read_text() == ours
+    assert len(project.writer.questions) == asked
+
+    _edit(project, "bells", "high in the tower", "up in the tower")
+    project.topic("bells.md", WRITE.replace("words: 40", "words: 45"))
+    studio = make_studio(project.folder, voice=project.voice, writer=project.writer)
+    assert studio.rewrite("bells").script is Returns.ANEW
+
+
+def test_what_cannot_be_given_up_is_said(project: Project) -> None:
+    topic = project.topic("log.md", READ)
+    project.built()
+    studio = make_studio(project.folder, voice=project.voice, writer=project.writer)
+    with pytest.raises(InputError, match=r"there is no episode 'the-lag'.*Did you mean the-log"):
+        studio.rewrite("the-lag")
+    with pytest.raises(InputError, match="was not edited by hand"):
+        studio.rewrite("the-log")
+    _edit(project, "the-log", "late", "early")
+    topic.unlink()
+    with pytest.raises(InputError, match="no topic asks for 'the-log' now"):
+        studio.rewrite("the-log")
+    assert "early" in (project.output / "the-log" / "script.md").read_text()
+
+
+def test_an_edit_that_no_run_has_taken_yet_is_no_fault(project: Project) -> None:
+    project.topic("log.md", READ)
+    project.built()
+    _edit(project, "the-log", "late", "early")
+    (project.output / "the-log" / "audio.mp3").unlink()
+    studio = make_studio(project.folder, voice=project.voice, writer=project.writer)
+    assert list(studio.check()) == [Checked("the-log", 5, ("audio.mp3 is missing",), edited=True, left=False)]
+    project.built()
+    studio = make_studio(project.folder, voice=project.voice, writer=project.writer)
+    assert list(studio.check()) == [Checked("the-log", 5, (), edited=False, left=False)]
+
+
+def test_an_edit_whose_topic_was_renamed_is_not_passed_over_in_silence(project: Project) -> None:
+    topic = project.topic("log.md", READ)
+    project.built()
+    _edit(project, "the-log", "late", "early")
+    project.built()
+    topic.rename(topic.with_name("logbook.md"))
+    plan = project.plan()
+    assert plan.left == (Left("the-log", "input/log.md", edited=True, refused=False),)
+    assert [episode.work.slug for episode in plan.episodes] != ["the-log"]
+    studio = make_studio(project.folder, voice=project.voice, writer=project.writer)
+    assert [one.left for one in studio.check()] == [True]
+
+
+def test_an_episode_whose_topic_is_refused_is_not_said_to_have_none(project: Project) -> None:
+    topic = project.topic("log.md", READ)
+    project.built()
+    topic.write_text("---\ntitle: [broken\n---\n")
+    assert project.plan().left == (Left("the-log", "input/log.md", edited=False, refused=True),)
+
+
+def told(project: Project, **how: Any) -> set[str]:
+    return {line for episode in project.plan(**how).episodes for line in reasons(episode)}
+
+
+def test_the_plan_says_what_the_person_changed(project: Project) -> None:
+    project.topic("log.md", READ)
+    project.built()
+    assert told(project, said="word,say\nReis,Race\n") == {
+        "speech: pronunciation changed", "mix: follows from speech", "captions: follows from mix",
+    }  # fmt: skip
+    assert "mix: sound settings changed" in told(project, sound=Sound(loudness_lufs=-18.0), fingerprint="quieter")
+    _edit(project, "the-log", "late", "early")
+    assert "speech: text changed" in told(project)
+    project.built()
+    # Back to sentences that are all spoken already: only what was changed about the words is the reason.
+    _edit(project, "the-log", "early", "late")
+    _edit(project, "the-log", "## Evening", "## Night")
+    assert "mix: wording and headings edited by hand" in told(project)

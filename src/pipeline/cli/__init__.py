@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from io import TextIOWrapper
+from typing import Annotated
 
 import typer
 
@@ -41,6 +42,21 @@ for _name, _group in GROUPS:
     app.add_typer(_group, name=_name or None)
 
 
+def _show_version(asked: bool) -> None:  # typer gives an option's value so
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[  # its callback does all there is to do
+        bool, typer.Option("--version", help="Print the version and end.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """What stands before any command."""
+
+
 def run_command_line(arguments: Sequence[str]) -> int:
     """Run one command and return its exit status; every error ends here, said once."""
     for stream in (sys.stdout, sys.stderr):
@@ -68,7 +84,9 @@ def run_command_line(arguments: Sequence[str]) -> int:
 
 
 def _failed(error: PipelineError, status: Status) -> int:
-    typer.echo(f"pipeline: {error}", err=True)
+    from pipeline.report.called import as_typed
+
+    typer.echo(as_typed(f"pipeline: {error}"), err=True)
     return status
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
 from pipeline.cli.opening import AsJson, Project, Status, opened, stopping
-from pipeline.errors import InputError, Interrupted
+from pipeline.errors import Interrupted
 
 commands = typer.Typer()
 
@@ -21,7 +20,11 @@ def run(
     as_json: AsJson = False,
     project: Project = None,
 ) -> int:
-    """Make every episode that is not up to date."""
+    """Make every episode that is not up to date.
+
+    With --json, the first line says how many `topics` the run is for and how many are `refused`; in the last one
+    `up_to_date`, `built`, `published_again`, `failed` and `interrupted` add up to those topics.
+    """
     from pipeline import report
 
     with opened(project) as (place, loaded, shop, stop):
@@ -36,7 +39,7 @@ def run(
         del place, loaded
         if stop.is_set():
             raise Interrupted
-        return Status.SOME_FAILED if totals.failed else Status.DONE
+        return Status.SOME_FAILED if totals.failed or totals.refused else Status.DONE
 
 
 @commands.command(epilog="Example:  pipeline plan --json | jq '.episodes[].make'")
@@ -75,30 +78,32 @@ def verify(as_json: AsJson = False, project: Project = None) -> int:
         return report.show_verification(shop.studio, as_json=as_json)
 
 
-@commands.command(epilog="Example:  pipeline rewrite how-lighthouses-work")
+@commands.command(epilog="Example:  pipeline rewrite why-the-sky-is-blue")
 def rewrite(
     episode: Annotated[str, typer.Argument(help="The episode's name: its folder in output/.")],
+    as_json: AsJson = False,
     project: Project = None,
 ) -> int:
-    """Give up an edit by hand: the next run writes that script anew. The edit is put aside, not deleted."""
+    """Give up an edit by hand: the next run puts the topic's own script in its place. The edit is put aside, not
+    deleted.
+
+    The script as the model wrote it comes back where it is still kept; else it is written anew.
+    """
+    from pipeline import report
+
     with opened(project) as (_, _, shop, _):
-        kept = shop.studio.rewrite(episode)
-        if kept is None:
-            raise InputError(
-                f"the script of {episode!r} was not edited by hand",
-                hint="`pipeline status` shows which were.",
-            )
-        typer.echo(f"The next run writes {episode} anew. Your edit lies in {kept}.")
+        report.show_rewritten(episode, shop.studio.rewrite(episode), as_json=as_json)
         return Status.DONE
 
 
 @commands.command(epilog="Example:  pipeline clean")
 def clean(as_json: AsJson = False, project: Project = None) -> int:
-    """Drop artifacts that no current topic needs. Never touches input/, output/ or edits by hand."""
+    """Drop artifacts that no current topic needs. Never touches input/, output/ or edits by hand.
+
+    What was made within the last hour stays: another run may be about to use it.
+    """
+    from pipeline import report
+
     with opened(project) as (_, _, shop, _):
-        count, freed = shop.studio.clean()
-        if as_json:
-            typer.echo(json.dumps({"artifacts": count, "bytes": freed}))
-        else:
-            typer.echo(f"{count} artifacts dropped, {freed / 1e6:.1f} MB freed." if count else "Nothing to drop.")
+        report.show_cleaned(*shop.studio.clean(), as_json=as_json)
         return Status.DONE

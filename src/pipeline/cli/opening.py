@@ -96,7 +96,7 @@ def stopping(stop: object) -> Iterator[None]:
         asked += 1
         if asked > 1:
             os._exit(Status.INTERRUPTED)
-        os.write(2, b"\npipeline: stopping; what is being made is finished first (again to stop at once)\n")
+        os.write(2, b"\npipeline: stopping; what is finished is kept, and the next run goes on (again: at once)\n")
         stop()  # type: ignore[operator]
         del number
 

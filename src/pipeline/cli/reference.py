@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
 
 import typer
@@ -19,7 +20,7 @@ def commands_reference(groups: Iterable[tuple[str, typer.Typer]]) -> str:
     for group, commands in groups:
         for command in commands.registered_commands:
             called = command.callback
-            about = (called.__doc__ or "").strip() if called is not None else ""
+            about = inspect.getdoc(called) or ""
             name = command.name or (called.__name__ if called is not None else "")
             example = (command.epilog or "").removeprefix("Example:").strip()
             lines += [

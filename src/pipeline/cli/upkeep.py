@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Annotated
 
@@ -50,8 +51,8 @@ def settings(
     return Status.DONE
 
 
-@commands.command(epilog="Example:  pipeline version")
-def version() -> int:
+@commands.command(epilog="Example:  pipeline version --json")
+def version(as_json: AsJson = False) -> int:
     """Print the version."""
-    typer.echo(__version__)
+    typer.echo(json.dumps({"version": __version__}) if as_json else __version__)
     return Status.DONE

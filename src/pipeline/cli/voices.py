@@ -29,6 +29,7 @@ def voices_list(as_json: AsJson = False, project: Project = None) -> int:
 @commands.command("get", epilog="Example:  pipeline voices get pt_BR-faber-medium")
 def voices_get(
     names: Annotated[list[str], typer.Argument(help="Voices by their Piper name.", metavar="VOICE...")],
+    as_json: AsJson = False,
     project: Project = None,
 ) -> int:
     """Fetch voices from Piper's public catalogue; needs the network. Checked, resumed after a cut."""
@@ -39,7 +40,9 @@ def voices_get(
     stop = Event()
     with stopping(stop.set):
         for name in names:
-            report.fetch_voice(name, place / loaded.settings.voices_dir, wiring.tls_of(loaded.settings), stop)
+            report.fetch_voice(
+                name, place / loaded.settings.voices_dir, wiring.tls_of(loaded.settings), stop, as_json=as_json
+            )
     return Status.DONE
 
 

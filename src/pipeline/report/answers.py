@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
 from pipeline.errors import InputError
 from pipeline.ports import VoiceIdentity
+from pipeline.report.called import as_typed
 from pipeline.report.output import Output, write, write_json
-from pipeline.report.screens import error_facts
-from pipeline.stages.publish import read_manifest, verify
-from pipeline.studio import EpisodePlan, Plan, Studio, Survey
+from pipeline.report.reasons import publishing, reason, reasons
+from pipeline.report.remarks import shortfall
+from pipeline.report.screens import episodes, error_facts
+from pipeline.stages.publish import SCRIPT, read_manifest
+from pipeline.studio import Checked, EpisodePlan, Left, Plan, Returns, Rewritten, Studio, Survey
 from pipeline.wiring import Workshop
 
 if TYPE_CHECKING:
@@ -42,7 +44,9 @@ def narrowed(survey: Survey, only: Sequence[str]) -> Survey:
                 hint="`pipeline status` lists them; give one of those names.",
             )
     refused = tuple(error for error in survey.refused if error.where.split(":")[0] in wanted)
-    return replace(survey, works=works, refused=refused, sources={})
+    sealed = {slug for name in wanted for slug in survey.finished_sources.get(name, (name,))}
+    finished = tuple(slug for slug in survey.finished if slug in sealed)
+    return replace(survey, finished=finished, works=works, refused=refused, sources={}, whole=False)
 
 
 # -- plan --------------------------------------------------------------------------------------------------------
@@ -54,49 +58,81 @@ def show_plan(plan: Plan, shop: Workshop, *, as_json: bool) -> None:
         return
     out = Output()
     for refused in plan.refused:
-        out.print(f"refused: {refused}", style="red", markup=False)
+        out.say(f"refused: {refused}", style="red")
+    for names, error in _alike(plan.episodes):
+        out.say(f"{names}: cannot be made: {error}", style="red")
     for episode in plan.episodes:
         _show_episode(out, episode)
+    for left in plan.left:
+        if left.edited and not left.refused:
+            out.say(f"{left.slug}: {_left(left)}", style="yellow")
     if plan.nothing_to_do:
         count = len(plan.finished) + len(plan.episodes)
         if count:
-            out.print(f"Nothing to do: {count} {'episode is' if count == 1 else 'episodes are'} up to date.")
+            out.say(f"Nothing to do: {episodes(count)} {'is' if count == 1 else 'are'} up to date.")
         elif not plan.refused:
-            out.print("Nothing to do: there are no topics in input/.")
+            out.say("Nothing to do: there are no topics in input/.")
         return
-    out.print(f"writer: {shop.writer.name} ({shop.writer.why})", style="dim", markup=False)
-    out.print(f"voice: {shop.voice.name} ({shop.voice.why})", style="dim", markup=False)
-    to_do = sum(not episode.nothing_to_do and episode.error is None for episode in plan.episodes)
-    about = f", about {_duration(plan.seconds)}" if plan.seconds is not None else ", how long is not known yet"
-    out.print(f"{to_do} to make{about}; {len(plan.finished) + len(plan.episodes) - to_do} stay as they are.")
+    for line in _engines(plan, shop):
+        out.say(line, style="dim")
+    out.say(_account(plan))
+
+
+def _engines(plan: Plan, shop: Workshop) -> Iterable[str]:
+    """Which engines would work, and why those; nothing of one that has nothing to do."""
+    resources = {verdict.step.rule.resource for episode in plan.episodes for verdict in episode.to_make}
+    if "llm" in resources:
+        yield f"writer: {shop.writer.name} ({shop.writer.why})"
+    if "speech" in resources or not all(episode.whole for episode in plan.episodes):
+        yield f"voice: {shop.voice.name} ({shop.voice.why})"
+
+
+def _account(plan: Plan) -> str:
+    broken = sum(episode.error is not None for episode in plan.episodes)
+    to_do = sum(not episode.nothing_to_do for episode in plan.episodes) - broken
+    rest = len(plan.finished) + len(plan.episodes) - to_do - broken
+    about = f"about {_duration(plan.seconds)}" if plan.seconds is not None else "how long is not known yet"
+    parts = [f"{to_do} to make, {about}"] if to_do else []
+    if broken:
+        parts.append(f"{broken} cannot be made")
+    if rest:
+        parts.append("1 stays as it is" if rest == 1 else f"{rest} stay as they are")
+    return f"{'; '.join(parts)}."
+
+
+def _alike(planned: Sequence[EpisodePlan]) -> Iterable[tuple[str, str]]:
+    """The episodes that cannot be made, those with the same error together."""
+    together: dict[str, list[str]] = {}
+    for episode in planned:
+        if episode.error is not None:
+            together.setdefault(str(episode.error), []).append(episode.work.slug)
+    return ((", ".join(names), error) for error, names in together.items())
+
+
+def _left(left: Left) -> str:
+    """What is said of an edit that no topic asks for."""
+    gone = f"its topic ({left.source}) is gone" if left.source else "its topic is gone"
+    script = f"output/{left.slug}/{SCRIPT}"
+    return f"edited by hand, and {gone}; it is kept. To use it for another episode: cp {script} output/EPISODE/{SCRIPT}"
 
 
 def _show_episode(out: Output, episode: EpisodePlan) -> None:
     if episode.error is not None:
-        out.print(f"{episode.work.slug}: cannot be made: {episode.error}", style="red", markup=False)
         return
     if episode.nothing_to_do:
         if episode.edited:
-            out.print(
-                f"{episode.work.slug}: up to date; script.md is edited by hand and kept", style="dim", markup=False
-            )
+            out.say(f"{episode.work.slug}: up to date; script.md is edited by hand and kept", style="dim")
         return
     seconds = f" (about {_duration(episode.seconds)})" if episode.seconds is not None else ""
-    out.print(f"{episode.work.slug}{seconds}", style="bold", markup=False)
+    out.say(f"{episode.work.slug}{seconds}", style="bold")
     if episode.edited:
-        out.print("  script: edited by hand, kept as it is", markup=False)
-    for line in _reasons(episode):
-        out.print(f"  {line}", markup=False)
+        out.say("  script: edited by hand, kept as it is")
+    for line in reasons(episode):
+        out.say(f"  {line}")
     if not episode.whole:
-        out.print("  then speech, mix and captions, once the script is there", style="dim")
+        out.say("  then speech, mix and captions, once the script is there", style="dim")
     if episode.to_publish:
-        out.print(f"  publish: {', '.join(episode.to_publish)} missing or changed in output/", markup=False)
-
-
-def _reasons(episode: EpisodePlan) -> Iterable[str]:
-    grouped = Counter((verdict.step.place, verdict.why) for verdict in episode.to_make)
-    for (place, why), count in grouped.items():
-        yield f"{place}: {why}" if count == 1 else f"{place}: {count} × {why}"
+        out.say(f"  publish: {publishing(episode.to_publish)}")
 
 
 def _plan_facts(plan: Plan, shop: Workshop) -> dict[str, object]:
@@ -120,7 +156,7 @@ def _plan_facts(plan: Plan, shop: Workshop) -> dict[str, object]:
                     {
                         "stage": verdict.step.place,
                         "step": verdict.step.label,
-                        "why": verdict.why,
+                        "why": reason(verdict, episode),
                         "key": verdict.step.key,
                     }
                     for verdict in episode.to_make
@@ -136,39 +172,45 @@ def _plan_facts(plan: Plan, shop: Workshop) -> dict[str, object]:
 
 
 def show_status(studio: Studio, *, as_json: bool) -> int:
-    """Every episode and how it stands. Returns 1 where a topic is refused or failed, else 0."""
+    """Every episode and how it stands. Returns 1 where a topic is refused or failed, else 0.
+
+    The states are the words of a run's account: `finished`, `to make`, `failed` (also what could not be made if it
+    were tried now), `refused`; `kept` is what no topic asks for.
+    """
     plan = studio.plan(studio.survey())
-    rows: list[dict[str, object]] = []
     edited = studio.edits.slugs()
-    rows += [
-        {"episode": name, "state": "finished", "edited_by_hand": name in edited, "why": ""} for name in plan.finished
-    ]
+    rows = [_row(name, "finished", _remark(studio, name), edited=name in edited) for name in plan.finished]
     for episode in plan.episodes:
-        failure = studio.failure(episode.work.slug)
-        state, why = "to make", "; ".join(_reasons(episode))
+        name = episode.work.slug
+        failure = studio.failure(name)
+        state, why = "to make", "; ".join(reasons(episode)) or publishing(episode.to_publish)
         if episode.error is not None:
-            state, why = "cannot be made", str(episode.error)
+            state, why = "failed", f"cannot be made: {episode.error}"
         elif episode.nothing_to_do:
-            state, why = "finished", ""
+            state, why = "finished", _remark(studio, name)
         elif failure is not None:
-            state, why = (
-                "failed",
-                f"{failure.what}. {failure.hint}".strip()
-                + (f" What it answered is in {failure.answer}." if failure.answer else ""),
-            )
-        rows.append({"episode": episode.work.slug, "state": state, "edited_by_hand": episode.edited, "why": why})
-    asked = {row["episode"] for row in rows}
-    rows += [
-        {"episode": name, "state": "kept", "edited_by_hand": name in edited, "why": "no topic asks for it now"}
-        for name in studio.episodes_on_disk()
-        if name not in asked
-    ]
-    rows += [{"episode": "", "state": "refused", "edited_by_hand": False, "why": str(error)} for error in plan.refused]
+            answer = f" What it answered is in {failure.answer}." if failure.answer else ""
+            state, why = "failed", f"{failure.what}. {failure.hint}".strip() + answer
+        rows.append(_row(name, state, why, edited=episode.edited))
+    for left in plan.left:
+        why = _left(left) if left.edited else "no topic asks for it now"
+        if left.refused:
+            why = f"its topic ({left.source}) is refused"
+        rows.append(_row(left.slug, "kept", why, edited=left.edited))
+    rows += [_row("", "refused", str(error), edited=False) for error in plan.refused]
     if as_json:
         write_json({"episodes": rows})
     else:
         _table(("episode", "state", "", ""), [_status_row(row) for row in rows])
-    return int(any(row["state"] in {"cannot be made", "failed", "refused"} for row in rows))
+    return int(any(row["state"] in {"failed", "refused"} for row in rows))
+
+
+def _row(episode: str, state: str, why: str, *, edited: bool) -> dict[str, object]:
+    return {"episode": episode, "state": state, "edited_by_hand": edited, "why": why}
+
+
+def _remark(studio: Studio, slug: str) -> str:
+    return shortfall(read_manifest(studio.folders.output / slug))
 
 
 def _status_row(row: Mapping[str, object]) -> tuple[str, str, str, str]:
@@ -176,27 +218,74 @@ def _status_row(row: Mapping[str, object]) -> tuple[str, str, str, str]:
 
 
 def show_verification(studio: Studio, *, as_json: bool) -> int:
-    """Each episode's files against its manifest. Returns 1 where anything is wrong, else 0."""
-    found = {name: verify(studio.folders.output / name) for name in studio.episodes_on_disk()}
-    wrong = {name: faults for name, faults in found.items() if faults}
+    """Each episode's files against its manifest. Returns 1 where anything is wrong, else 0; an edit by hand that no
+    run has taken yet is not wrong.
+    """
+    found = tuple(studio.check())
+    wrong = [one for one in found if one.faults]
     if as_json:
-        write_json({"episodes": len(found), "wrong": {name: list(faults) for name, faults in wrong.items()}})
-    else:
-        out = Output()
-        for name, faults in wrong.items():
-            for fault in faults:
-                out.print(f"{name}: {fault}", style="red", markup=False)
-        files = sum(len(read_manifest(studio.folders.output / name).get("files", ())) for name in found)
-        out.print(
-            f"{len(found)} episodes, {files} files: "
-            + (
-                "all as their manifests say."
-                if not wrong
-                else f"{len(wrong)} episodes are not as they should be. "
-                "`pipeline run` publishes them again; nothing is made twice."
-            )
+        write_json(
+            {
+                "episodes": len(found),
+                "wrong": {one.slug: list(one.faults) for one in wrong},
+                "edited_by_hand": [one.slug for one in found if one.edited],
+                "no_topic": [one.slug for one in found if one.left],
+            }
         )
-    return int(bool(wrong))
+        return int(bool(wrong))
+    out = Output()
+    for one in found:
+        for fault in one.faults:
+            out.say(f"{one.slug}: {fault}", style="red")
+        if one.edited:
+            taken = "no topic asks for it, so no run takes it" if one.left else "the next run takes it"
+            out.say(f"{one.slug}: {SCRIPT} is edited by hand; {taken}", style="yellow")
+    counted = f"{episodes(len(found))}, {_files(found)}"
+    if not wrong:
+        out.say(f"{counted}: all as their manifests say{', but for the edits' * any(one.edited for one in found)}.")
+        return 0
+    out.say(f"{counted}: {episodes(len(wrong))} {'is not as it' if len(wrong) == 1 else 'are not as they'} should be.")
+    if not all(one.left for one in wrong):
+        out.say("`pipeline run` publishes what a topic asks for again; nothing is made twice.")
+    if gone := [one.slug for one in wrong if one.left]:
+        out.say(
+            f"No topic asks for {', '.join(gone)}, so no run publishes {'it' if len(gone) == 1 else 'them'} again: "
+            "bring the topic file back, or the files from a backup."
+        )
+    return 1
+
+
+def _files(found: Sequence[Checked]) -> str:
+    count = sum(one.files for one in found)
+    return "1 file" if count == 1 else f"{count} files"
+
+
+# -- giving up an edit, cleaning ---------------------------------------------------------------------------------
+
+_COMES_BACK = {
+    Returns.STORED: "the script as the model wrote it comes back with the next run",
+    Returns.READ: "the next run has the script as its file has it",
+    Returns.ANEW: "the next run has the script written anew",
+}
+
+
+def show_rewritten(episode: str, given_up: Rewritten, *, as_json: bool) -> None:
+    if as_json:
+        write_json({"episode": episode, "edit": str(given_up.aside), "script": given_up.script})
+        return
+    Output().say(f"{episode}: {_COMES_BACK[given_up.script]}. Your edit lies in {given_up.aside}.")
+
+
+def show_cleaned(count: int, freed_bytes: int, *, as_json: bool) -> None:
+    if as_json:
+        write_json({"artifacts": count, "bytes": freed_bytes}, indent=None)
+        return
+    dropped = "1 artifact" if count == 1 else f"{count} artifacts"
+    Output().say(
+        f"{dropped} dropped, {freed_bytes / 1e6:.1f} MB freed."
+        if count
+        else "Nothing to drop; what was made within the last hour is left alone."
+    )
 
 
 # -- settings, doctor, voices ------------------------------------------------------------------------------------
@@ -225,9 +314,9 @@ def show_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
     styles = {"ok": "green", "note": "yellow", "bad": "red"}
     for finding in findings:
         out.print(f"{finding.state:>4}  ", style=styles[finding.state], end="")
-        out.print(f"{finding.check}: {finding.found}", markup=False)
+        out.say(f"{finding.check}: {finding.found}")
         if finding.todo:
-            out.print(f"      → {finding.todo}", markup=False)
+            out.say(f"      → {finding.todo}")
 
 
 def show_voices(voices: Mapping[str, VoiceIdentity], *, as_json: bool) -> None:
@@ -275,34 +364,38 @@ def show_catalogue(language: str, tls: Tls, stop: Event, *, as_json: bool) -> No
     )
 
 
-def fetch_voice(name: str, folder: Path, tls: Tls, stop: Event) -> None:
-    """Fetch one voice, with a bar on a terminal. Raises EngineError."""
+def fetch_voice(name: str, folder: Path, tls: Tls, stop: Event, *, as_json: bool = False) -> None:
+    """Fetch one voice, with a bar on a terminal once there is something to fetch. Raises EngineError."""
     from pipeline.engines import voice_catalogue
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=Output()) as progress:
-        bar = progress.add_task(name, total=None)
-        voice_catalogue.get(
-            name,
-            folder,
-            tls=tls,
-            stop=stop,
-            progress=lambda done, total: progress.update(bar, completed=done, total=total),
-        )
-    Output().print(f"{name} is installed in {folder}.", markup=False)
+    with Progress(*columns, console=Output(), disable=as_json) as progress:
+        bar: TaskID | None = None
+
+        def show(done: int, total: int | None) -> None:
+            nonlocal bar
+            if bar is None:
+                bar = progress.add_task(name, total=total)
+            progress.update(bar, completed=done, total=total)
+
+        voice_catalogue.get(name, folder, tls=tls, stop=stop, progress=show)
+    if as_json:
+        write_json({"voice": name, "folder": str(folder)}, indent=None)
+    else:
+        Output().say(f"{name} is installed in {folder}.")
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     out = Output()
     if not out.is_terminal:
         for row in rows:
-            write("\t".join(row).rstrip("\t"))
+            write(as_typed("\t".join(row).rstrip("\t")))
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for head in heads:
         table.add_column(head, overflow="fold")
     for row in rows:
-        table.add_row(*(cell.replace("[", r"\[") for cell in row))
+        table.add_row(*(as_typed(cell).replace("[", r"\[") for cell in row))
     out.soft_wrap = False
     out.print(table)
 

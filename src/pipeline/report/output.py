@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pipeline.files import disk_error
+from pipeline.report.called import as_typed
 
 
 class Output(Console):
@@ -20,6 +21,10 @@ class Output(Console):
 
     def __init__(self) -> None:
         super().__init__(soft_wrap=True, highlight=False)
+
+    def say(self, text: str, *, style: str | None = None) -> None:
+        """A line for a person; the commands in it are written as they can be typed here."""
+        self.print(as_typed(text), style=style, markup=False)
 
     def on_broken_pipe(self) -> None:
         """Rich would end the process here, in the middle of whatever it does."""

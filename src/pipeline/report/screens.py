@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from threading import Lock
 from types import TracebackType
 from typing import Protocol, Self
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
@@ -20,7 +21,8 @@ from pipeline.errors import Interrupted, PipelineError
 from pipeline.progress import STAGES, Board, Line, Stage, stage_of
 from pipeline.records import Failure
 from pipeline.report.output import Output, write_json
-from pipeline.stages.publish import Published
+from pipeline.report.remarks import shortfall
+from pipeline.stages.publish import Published, read_manifest
 from pipeline.studio import Survey
 from pipeline.wiring import Workshop
 
@@ -30,12 +32,22 @@ _ROWS = 14
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    finished_before: int
+    """How a run ended. Every topic that could be read is counted once: `up_to_date`, `built`, `published`, `failed`
+    and `interrupted` together are the topics that the run was for.
+    """
+
+    up_to_date: int
+    """Of which nothing was to be done, whether that was seen at a glance or by looking."""
     built: int
     published: int
     """Whose files were put in place again without anything being made."""
     failed: int
+    refused: int
+    """Topics that could not be read; nothing of them is counted above."""
+    interrupted: int
+    """Not come to, or not finished, when the run was stopped."""
     made: int
+    """Artifacts."""
     seconds: float
 
 
@@ -71,8 +83,7 @@ class _Account:
         self.unchanged = 0
         self.published = 0
         self.made = 0
-        self.failed = len(survey.refused)
-        self.interrupted = 0
+        self.failed = 0
         self.lock = Lock()
         self.log = telemetry.log()
 
@@ -111,9 +122,7 @@ class _Account:
             self.published += again and not outcome.made
             self.unchanged += not again and not outcome.made
             self.log.info("episode.done", topic=outcome.name, made=outcome.made, seconds=round(outcome.seconds, 3))
-        elif isinstance(error, Interrupted):
-            self.interrupted += 1
-        else:
+        elif not isinstance(error, Interrupted):
             self.failed += 1
             if not isinstance(error, PipelineError):
                 self.log.critical("episode.failed", topic=outcome.name, code="bug", exc_info=error)
@@ -121,60 +130,83 @@ class _Account:
                 self.log.error("episode.failed", topic=outcome.name, code=error.code, error=str(error))
 
     def totals(self) -> Totals:
+        ended = self.unchanged + self.built + self.published + self.failed
         return Totals(
-            len(self.survey.finished) + self.unchanged,
-            self.built,
-            self.published,
-            self.failed,
-            self.made,
-            time.monotonic() - self.begun,
+            up_to_date=len(self.survey.finished) + self.unchanged,
+            built=self.built,
+            published=self.published,
+            failed=self.failed,
+            refused=len(self.survey.refused),
+            interrupted=len(self.survey.works) - ended,
+            made=self.made,
+            seconds=time.monotonic() - self.begun,
         )
 
 
 class _Plain(_Account):
     """One line for each thing worth knowing."""
 
-    def __init__(self, survey: Survey, console: Console) -> None:
+    def __init__(self, survey: Survey, console: Output) -> None:
         super().__init__(survey)
         self.console = console
+        self.chosen: dict[str, tuple[str, str, str]] = {}
+        """Resource → what the engine that does it is called, which one was taken, and why."""
+        self.introduced: set[str] = set()
+        self.reasons: dict[str, str] = {}
+        """What an episode failed for → the first that did."""
 
     def say(self, line: str) -> None:
         with self.lock:
-            self.console.print(line, markup=False)
+            self.console.say(line)
 
     def begin(self, shop: Workshop) -> None:
+        self.chosen = {"llm": ("writer", shop.writer.name, shop.writer.why)}
+        self.chosen["speech"] = ("voice", shop.voice.name, shop.voice.why)
         for refused in self.survey.refused:
             self.say(f"refused: {refused}")
             self.log.error("topic.refused", topic=refused.where, code=refused.code, error=str(refused))
-        if self.survey.works:
-            self.say(f"writer: {_chosen(shop.writer.name, shop.writer.why)}")
-            self.say(f"voice: {_chosen(shop.voice.name, shop.voice.why)}")
 
     def event(self, event: Event) -> None:
+        self.introduce(event)
         for line in self.taken(event):
             self.say(line)
+
+    def introduce(self, event: Event) -> None:
+        """Say which engine works when it is first asked to; a run that needs none says nothing of it."""
+        if event.kind is not Kind.STARTED or event.step is None:
+            return
+        resource = event.step.rule.resource
+        with self.lock:
+            if resource in self.introduced or resource not in self.chosen:
+                return
+            self.introduced.add(resource)
+        role, name, why = self.chosen[resource]
+        self.say(f"{role}: {name} ({_briefly(why)})")
 
     def outcome(self, outcome: Outcome[Published], failure: Failure | None) -> None:
         self.counted(outcome)
         if outcome.error is None:
             folder = outcome.result.folder if outcome.result is not None else ""
             if outcome.made:
-                self.say(f"{outcome.name}: done in {_seconds(outcome.seconds)}: {folder}")
+                remark = shortfall(read_manifest(outcome.result.folder)) if outcome.result is not None else ""
+                self.say(f"{outcome.name}: done in {_seconds(outcome.seconds)}: {folder}{remark and f' ({remark})'}")
             elif outcome.result is not None and outcome.result.written:
                 self.say(f"{outcome.name}: published again: {', '.join(outcome.result.written)}")
         elif not isinstance(outcome.error, Interrupted):
-            self.say(f"{outcome.name}: FAILED: {_why(outcome.error, failure)}")
+            why = _why(outcome.error, failure)
+            first = self.reasons.setdefault(why, outcome.name)
+            self.say(f"{outcome.name}: FAILED: {why if first == outcome.name else f'for the same reason as {first}'}")
 
     def end(self) -> Totals:
         totals = self.totals()
-        self.say(_summary(totals, self.interrupted))
+        self.say(_summary(totals))
         return totals
 
 
 class _Live(_Plain):
     """The same lines, above a table that moves."""
 
-    def __init__(self, survey: Survey, console: Console) -> None:
+    def __init__(self, survey: Survey, console: Output) -> None:
         super().__init__(survey, console)
         self.live = Live(console=console, refresh_per_second=8, transient=True, get_renderable=self._table)
 
@@ -189,6 +221,7 @@ class _Live(_Plain):
         self.live.stop()
 
     def event(self, event: Event) -> None:
+        self.introduce(event)
         self.taken(event)  # the table tells it; the lines are for the outcomes
 
     def _table(self) -> Group:
@@ -218,8 +251,8 @@ class _Json(_Account):
     def begin(self, shop: Workshop) -> None:
         self.say(
             "run",
-            topics=len(self.survey.works),
-            finished=len(self.survey.finished),
+            topics=len(self.survey.finished) + len(self.survey.works),
+            refused=len(self.survey.refused),
             writer={"engine": shop.writer.name, "why": shop.writer.why},
             voice={"engine": shop.voice.name, "why": shop.voice.why},
         )
@@ -245,7 +278,8 @@ class _Json(_Account):
         if outcome.error is None:
             published = outcome.result
             folder, written = (str(published.folder), list(published.written)) if published is not None else ("", [])
-            self.say("done", **facts, folder=folder, written=written)
+            remark = shortfall(read_manifest(published.folder)) if published is not None else ""
+            self.say("done", **facts, folder=folder, written=written, remark=remark)
         elif isinstance(outcome.error, Interrupted):
             self.say("interrupted", **facts)
         else:
@@ -255,11 +289,12 @@ class _Json(_Account):
         totals = self.totals()
         self.say(
             "end",
-            finished_before=totals.finished_before,
+            up_to_date=totals.up_to_date,
             built=totals.built,
             published_again=totals.published,
             failed=totals.failed,
-            interrupted=self.interrupted,
+            refused=totals.refused,
+            interrupted=totals.interrupted,
             made=totals.made,
             seconds=round(totals.seconds, 3),
         )
@@ -278,8 +313,9 @@ def _why(error: BaseException, failure: Failure | None) -> str:
     return f"{text} What it answered is in {failure.answer}." if failure is not None and failure.answer else text
 
 
-def _chosen(name: str, why: str) -> str:
-    return f"{name} ({why})"
+def _briefly(why: str) -> str:
+    """The first sentence of a reason, without what stands in brackets at its end; `doctor` and `--json` have it all."""
+    return re.sub(r" \([^()]*\)$", "", re.split(r"(?<=[^\d])\. (?=[A-Z])", why, maxsplit=1)[0])
 
 
 def _cell(stage: Stage) -> Text:
@@ -290,29 +326,32 @@ def _cell(stage: Stage) -> Text:
     return Text(f"{stage.done}/{stage.wanted}", style="yellow" if stage.running else "dim")
 
 
-def _summary(totals: Totals, interrupted: int) -> str:
-    if not (totals.built or totals.published or totals.failed or interrupted):
-        count = totals.finished_before
+def _summary(totals: Totals) -> str:
+    if not (totals.built or totals.published or totals.failed or totals.refused or totals.interrupted):
+        count = totals.up_to_date
         return (
-            f"Nothing to do: {_episodes(count)} up to date."
+            f"Nothing to do: {episodes(count)} up to date."
             if count
             else "Nothing to do: there are no topics in input/."
         )
     parts = []
     if totals.built:
-        parts.append(f"{_episodes(totals.built)} made")
+        parts.append(f"{episodes(totals.built)} made")
     if totals.published:
-        parts.append(f"{_episodes(totals.published)} published again")
-    if totals.finished_before:
-        parts.append(f"{totals.finished_before} up to date")
+        parts.append(f"{episodes(totals.published)} published again")
+    if totals.up_to_date:
+        parts.append(f"{totals.up_to_date} up to date")
     if totals.failed:
         parts.append(f"{totals.failed} failed")
-    if interrupted:
-        parts.append(f"{interrupted} not finished")
-    return f"{', '.join(parts)}; {totals.made} artifacts in {_seconds(totals.seconds)}."
+    if totals.refused:
+        parts.append(f"{totals.refused} refused")
+    if totals.interrupted:
+        parts.append(f"{totals.interrupted} not finished")
+    artifacts = "1 artifact" if totals.made == 1 else f"{totals.made} artifacts"
+    return f"{', '.join(parts)}; {artifacts} in {_seconds(totals.seconds)}."
 
 
-def _episodes(count: int) -> str:
+def episodes(count: int) -> str:
     return "1 episode" if count == 1 else f"{count} episodes"
 
 
@@ -323,4 +362,4 @@ def _seconds(seconds: float) -> str:
     return f"{minutes} min {rest} s"
 
 
-__all__ = ["Line", "Screen", "Totals", "error_facts", "screen_for"]
+__all__ = ["Line", "Screen", "Totals", "episodes", "error_facts", "screen_for"]

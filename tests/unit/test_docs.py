@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -14,6 +15,9 @@ from pipeline import __version__
 from pipeline.cli import GROUPS
 from pipeline.cli.reference import commands_reference
 from pipeline.inbox.fields import FIELDS
+from tests.fakes.studio import make_studio
+from tests.fakes.voice import FakeVoice
+from tests.fakes.writer import FakeWriter
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -49,7 +53,16 @@ def test_the_readme_lists_every_command() -> None:
     for name, group in GROUPS:
         if not name:
             commands |= {info.name or str(getattr(info.callback, "__name__", "")) for info in group.registered_commands}
-    assert listed == commands - {"version"}
+    assert listed == commands
+
+
+def test_every_episode_that_the_documents_name_has_a_topic(tmp_path: Path) -> None:
+    texts = [(ROOT / page).read_text() for page in ("README.md", "docs/reference/commands.md")]
+    named = {name for text in texts for name in re.findall(r"(?:output/|pipeline rewrite )([a-z0-9][a-z0-9-]+)", text)}
+    shutil.copytree(ROOT / "input", tmp_path / "input")
+    studio = make_studio(tmp_path, voice=FakeVoice(), writer=FakeWriter([]))
+    assert named
+    assert named <= studio.survey().asked
 
 
 def test_the_reference_of_commands_is_fresh() -> None:

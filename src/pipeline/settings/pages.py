@@ -66,8 +66,11 @@ def reference() -> str:
         "4. the environment: `VOICE=en_US-joe-medium pipeline run`; an empty variable counts as not set",
         "",
         "`pipeline settings` shows every value and where it comes from. Every fault is told at once, with its file",
-        "and line, before anything starts; a name that no setting has is a fault too. Folders are relative to the",
-        "project's.",
+        "and line, before anything starts. Folders are relative to the project's.",
+        "",
+        "A name that no setting has is a fault in `config/pipeline.toml` and in `.env` (but for what Docker Compose",
+        "reads there: `COMPOSE_...` and `DOCKER_...`). The environment belongs to every program: there, only a name of",
+        "eight letters or more that is nearly one of these (`OLLAMA_MDOEL`) is a fault; any other is passed over.",
     ]
     for group, members in groupby(all_facts().values(), key=lambda facts: facts.group):
         lines += ["", f"## {group}", "", "| setting | in the environment | default | what it does |"]

@@ -102,9 +102,8 @@ def desk(project: Path, loaded: Loaded, writer: Choice[Writer], voice: Choice[Vo
         flac=settings.flac,
     )
     preferences = casting.Preferences(settings.voice, voice_named, dict(settings.voices))
-    provenance: dict[str, object] = {
-        "pipeline": {"version": __version__, "writer": writer.why, "voice": voice.why, "tls_verified": tls.verify},
-    }
+    # Not why today's engines were taken: a finished episode may have been made by others, and names them itself.
+    provenance: dict[str, object] = {"pipeline": {"version": __version__, "tls_verified": tls.verify}}
 
     @lru_cache(maxsize=64)
     def style(name: str) -> Style:

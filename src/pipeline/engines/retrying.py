@@ -15,7 +15,20 @@ from typing import TypeVar
 from pipeline.net.breaker import Breaker
 from pipeline.net.limit import Limit
 from pipeline.net.retry import Policy, Retry, call, say
-from pipeline.ports import Answer, Question, Speech, SpeechRequest, Voice, VoiceIdentity, Writer, WriterIdentity
+from pipeline.ports import (
+    Answer,
+    Illustrator,
+    IllustratorIdentity,
+    Picture,
+    PictureRequest,
+    Question,
+    Speech,
+    SpeechRequest,
+    Voice,
+    VoiceIdentity,
+    Writer,
+    WriterIdentity,
+)
 
 T = TypeVar("T")
 
@@ -74,6 +87,32 @@ class RetryingVoice:
 
     def speak(self, request: SpeechRequest) -> Speech:
         return self._asking.patiently(lambda: self._voice.speak(request), after_nonsense=True)
+
+
+class RetryingIllustrator:
+    """An Illustrator that waits for another one. Nonsense is not asked again: the illustrator has tried other seeds."""
+
+    def __init__(
+        self,
+        illustrator: Illustrator,
+        *,
+        policy: Policy,
+        stop: Event,
+        breaker: Breaker | None = None,
+        limit: Limit | None = None,
+        on_retry: Callable[[Retry], None] = say,
+    ) -> None:
+        self._illustrator = illustrator
+        self._asking = _Asking("illustrator", policy, stop, breaker or Breaker(), limit, on_retry)
+
+    def describe(self) -> IllustratorIdentity:
+        return self._asking.briefly(self._illustrator.describe)
+
+    def check(self) -> None:
+        self._illustrator.check()
+
+    def draw(self, request: PictureRequest) -> Picture:
+        return self._asking.patiently(lambda: self._illustrator.draw(request))
 
 
 class _Asking:

@@ -7,8 +7,10 @@ or checks this program need not have them.
 from __future__ import annotations
 
 import gc
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -100,10 +102,16 @@ def load(settings: ImageSettings) -> Diffusion:
         dtype = "float16" if device.startswith("cuda") else "float32"
     found = folder.find(settings, half=dtype != "float32")
     try:
-        sha256 = found.sha256()
+        sha256 = _sha256(found, tuple((found.path / file).stat().st_mtime_ns for file in found.files))
     except OSError as error:
         raise NoModel(f"its files cannot be read ({error})", where=str(found.path), hint="See their owner.") from error
     return Diffusion(found, sha256, device=device, dtype=dtype)
+
+
+@lru_cache(maxsize=1)
+def _sha256(found: ModelFolder, _changed_at: tuple[int, ...]) -> str:
+    """A model that is only unloaded and loaded again is not read twice."""
+    return found.sha256()
 
 
 def _device(torch: Any, wanted: str) -> str:  # noqa: ANN401  # a module
@@ -156,6 +164,8 @@ def _quiet() -> None:
     quiet.set_verbosity_error()
     quiet.disable_progress_bar()
     import_module("diffusers").utils.logging.disable_progress_bar()
+    # What their own code will have to change one day is nothing that this log's reader can do anything about.
+    warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"diffusers\.")
 
 
 @contextmanager

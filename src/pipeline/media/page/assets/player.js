@@ -1,0 +1,113 @@
+// The transcript follows the sound, and a click on a word moves the sound. Without this file everything can still be
+// read and heard. A plain script, because modules are not loaded from a disk (file://).
+"use strict";
+
+(() => {
+  document.documentElement.classList.add("js");
+  const sound = document.getElementById("sound");
+  if (sound) listen(sound);
+  const find = document.getElementById("find");
+  if (find) search(find);
+
+  function listen(sound) {
+    const words = [...document.querySelectorAll(".w")];
+    const starts = words.map((word) => Number(word.dataset.start));
+    const chapters = [...document.querySelectorAll(".chapters a")];
+    const follow = document.getElementById("follow");
+    const calm = matchMedia("(prefers-reduced-motion: reduce)");
+    let current = -1;
+
+    document.querySelector(".controls").hidden = false;
+    for (const button of document.querySelectorAll("[data-skip]")) {
+      button.addEventListener("click", () => { sound.currentTime += Number(button.dataset.skip); });
+    }
+    document.getElementById("speed").addEventListener("change", (event) => {
+      sound.playbackRate = Number(event.target.value);
+    });
+
+    document.addEventListener("click", (event) => {
+      const target = event.target.closest("[data-start]");
+      if (!target || event.ctrlKey || event.metaKey || getSelection().toString()) return;
+      event.preventDefault();
+      if (target.tagName === "A") history.replaceState(null, "", target.getAttribute("href"));
+      moveTo(Number(target.dataset.start));
+    });
+    document.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, audio, video")) return;
+      if (event.key === "k") sound.paused ? sound.play() : sound.pause();
+      else if (event.key === "j") sound.currentTime -= 15;
+      else if (event.key === "l") sound.currentTime += 15;
+      else return;
+      event.preventDefault();
+    });
+
+    function moveTo(seconds) {
+      // A hair later, so that the word itself is the one that is marked.
+      sound.currentTime = seconds + 0.005;
+      sound.play().catch(() => {});  // a browser may want a click first
+      show();
+    }
+
+    // The last word that has begun: a search by halves, because an hour has nine thousand.
+    function wordAt(time) {
+      let low = 0, high = starts.length;
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        if (starts[middle] <= time) low = middle + 1; else high = middle;
+      }
+      return low - 1;
+    }
+
+    function show() {
+      const time = sound.currentTime;
+      const now = wordAt(time);
+      if (now === current) return;
+      const before = words[current], word = words[now];
+      before?.classList.remove("now");
+      word?.classList.add("now");
+      const line = word?.parentElement, lineBefore = before?.parentElement;
+      if (line !== lineBefore) {
+        lineBefore?.classList.remove("now");
+        line?.classList.add("now");
+        if (line && follow.checked && !sound.paused) {
+          line.scrollIntoView({ block: "center", behavior: calm.matches ? "auto" : "smooth" });
+        }
+        for (const [index, chapter] of chapters.entries()) {
+          const next = chapters[index + 1];
+          const here = Number(chapter.dataset.start) <= time + 0.01 && (!next || time + 0.01 < Number(next.dataset.start));
+          if (here) chapter.setAttribute("aria-current", "true"); else chapter.removeAttribute("aria-current");
+        }
+      }
+      current = now;
+    }
+
+    // timeupdate comes four times a second, too seldom for words; frames come while there is something to see.
+    function run() { show(); if (!sound.paused && !sound.ended) requestAnimationFrame(run); }
+    sound.addEventListener("play", run);
+    sound.addEventListener("seeked", show);
+    sound.addEventListener("timeupdate", show);
+
+    const asked = /^#t=([\d.]+)$/.exec(location.hash);
+    if (asked) sound.addEventListener("loadedmetadata", () => { sound.currentTime = Number(asked[1]) + 0.005; }, { once: true });
+  }
+
+  function search(find) {
+    const items = [...document.querySelectorAll(".shelf > li")];
+    const texts = items.map((item) => plain(item.textContent));
+    const nothing = document.getElementById("nothing");
+    find.parentElement.hidden = false;
+    find.addEventListener("input", () => {
+      const wanted = plain(find.value).split(/\s+/).filter(Boolean);
+      let shown = 0;
+      items.forEach((item, index) => {
+        item.hidden = !wanted.every((word) => texts[index].includes(word));
+        shown += !item.hidden;
+      });
+      nothing.hidden = shown > 0;
+    });
+  }
+
+  function plain(text) {
+    return text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+  }
+})();

@@ -1,0 +1,78 @@
+"""What stands above the episodes: the page of all of them, the podcast feed, and what their pages share.
+
+Made from what is published and nothing else, so that it is right after any crash; only what differs is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from pipeline.errors import StoreError
+from pipeline.files import make_folder, open_plain, write_whole
+from pipeline.media import page
+from pipeline.site.entries import Entry, Hidden, entries_of
+from pipeline.site.feed import Channel, first_dates, render
+
+__all__ = ["Channel", "Hidden", "Site", "bring_up_to_date", "hue_of"]
+
+FEED = "feed.xml"
+INDEX = "index.html"
+# An unreadable or foreign feed is not kept; ours with ten thousand episodes has 30 MB.
+_MOST_FEED_BYTES = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What was found, and what had to be written."""
+
+    episodes: int
+    written: tuple[str, ...]
+    """Paths below `output/`."""
+    hidden: tuple[Hidden, ...]
+
+
+def bring_up_to_date(output: Path, channel: Channel) -> Site:
+    """Make index, feed and assets what the episodes in `output` say. Raises StoreError."""
+    entries, hidden = entries_of(output)
+    files: dict[str, bytes] = {f"assets/{name}": page.asset(name) for name in page.ASSETS}
+    files[FEED] = render(channel, entries, first_dates(_read(output / FEED)))
+    files[INDEX] = page.index_page(_index(channel, entries, {one.slug: one.why for one in hidden}))
+    written = [name for name, data in files.items() if _read(output / name) != data]
+    make_folder(output / "assets")
+    for name in written:
+        write_whole(output / name, files[name])
+    return Site(len(entries), tuple(written), tuple(hidden))
+
+
+def hue_of(title: str) -> int:
+    """The hue of an episode's colours, in degrees; the same for the same title."""
+    return int.from_bytes(sha256(title.encode()).digest()[:2]) * 360 // 65536
+
+
+def _index(channel: Channel, entries: list[Entry], hidden: Mapping[str, str]) -> page.IndexPage:
+    items = tuple(
+        page.IndexItem(
+            slug=entry.slug,
+            title=entry.title,
+            language=entry.language,
+            date=entry.date.date().isoformat(),
+            seconds=entry.seconds,
+            summary=entry.summary,
+            tags=entry.tags,
+            cover=next((name for name in ("cover.jpg", "cover.png") if entry.has(name)), ""),
+            hue=hue_of(entry.title),
+        )
+        for entry in entries
+    )
+    return page.IndexPage(channel.title, channel.description, channel.language, items, hidden)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with open_plain(path) as file:
+            return file.read(_MOST_FEED_BYTES)
+    except (FileNotFoundError, StoreError):
+        return b""

@@ -12,14 +12,34 @@ from pipeline.text.script_checks import form_faults, sentences, words_of
 # A part shorter than this is no chapter: 40 words are a quarter of a minute.
 _FEWEST_WORDS_A_PART = 40
 _MOST_PARTS = 6
-_HEADLINE_WORDS = 6
-_TRAILING_WORDS = """
-    a an the of to in on at by for from with and or but so as is are was were be about over up into than that
-    which who its their his her this these those when where because if not very most more every each some has have
-    had o os um uma de do da dos das em no na nos nas por pelo pela para com e ou mas que se ao é são foi era seu
-    sua cada between around through under entre sobre
-"""
-_TRAILING = frozenset(_TRAILING_WORDS.split())
+_QUESTION_WORDS = 8
+
+
+def _words(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
+# What a subject ends at. Only verbs that are nothing else: "feeds" and "shines" may be nouns, and are passed over.
+_VERBS = _words(
+    """
+    is are was were has had have can could will would may might must does did
+    é são foi foram era eram está estão tem têm tinha pode podem deve devem será serão
+    """
+)
+_ARTICLES = _words("a an the o os as um uma")
+# No subject, or none that could stand alone above a chapter.
+_NO_TITLE = _words(
+    """
+    it its he his she her they their we our you your i my who what which that this these those there here one ones
+    some many most all both few each every other others another none nothing now then today so thus soon often once
+    never not and or but in on at by for from with of to as if when while where how why because about after before over
+    under only also still yet even
+    ele ela eles elas seu sua seus suas este esta estes estas esse essa esses essas isso isto aquilo quem que qual há
+    aqui ali hoje então assim nunca não nem em no na de do da com por para se quando onde como porque após antes
+    muitos muitas alguns algumas todos todas outro outra cada
+    """
+)
+_PART = {"de": "Teil", "es": "Parte", "fr": "Partie", "it": "Parte", "nl": "Deel", "pt": "Parte"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +47,7 @@ class FactPart:
     """Facts that belong together; one segment of the script."""
 
     title: str
+    """Empty for the only part, and for what stands before the notes' first heading."""
     facts: tuple[str, ...]
     """Whole sentences, in the order of the notes."""
 
@@ -48,16 +69,28 @@ def parts_of(notes: str, *, language: str, words: int) -> tuple[FactPart, ...]:
     told = [item for index, item in enumerate(found) if index in chosen]
     if any(title for title, *_ in told):
         return _by_heading([(title, fact) for title, _, fact in told])
-    return _by_length([(place, fact) for _, place, fact in told])
+    return _by_length([(place, fact) for _, place, fact in told], language)
 
 
-def headline(sentence: str) -> str:
-    """A short title from a sentence: its first words, up to a comma, without those that lead on to what is left out."""
-    clause = re.split(r"[,;:.!?–—(]", sentence, maxsplit=1)[0]
-    words = clause.split()[:_HEADLINE_WORDS]
-    while len(words) > 1 and (words[-1].lower() in _TRAILING or words[-1][-1].isdigit()):
-        words.pop()
-    return " ".join(words)
+def subject(sentence: str) -> str:
+    """What a sentence speaks of, as a title: a short question whole, else the noun phrase before its verb. Empty where
+    that cannot be told without guessing, so that no title is ever a sentence cut short.
+
+    At most two words and an article, or two words joined by "and": with three, the second may be a verb of its own
+    ("Sailors say storms are rare").
+    """
+    words = sentence.split()
+    if sentence.endswith("?") and len(words) <= _QUESTION_WORDS:
+        return sentence
+    end = next((index for index, word in enumerate(words) if word.lower() in _VERBS), 0)
+    found = words[:end]
+    named = found[1:] if found and found[0].lower() in _ARTICLES else found
+    pair = len(named) == 3 and named[1].lower() in {"and", "e"}
+    alone = [word for word in named if word.lower() not in {"and", "e"}] if pair else named
+    plain_words = all(re.fullmatch(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", word) for word in alone)
+    if not 1 <= len(alone) <= 2 or not plain_words or any(word.lower() in _NO_TITLE for word in alone):
+        return ""
+    return " ".join(found)
 
 
 def _speakable(fact: str) -> bool:
@@ -85,10 +118,10 @@ def _by_heading(told: Sequence[tuple[str, str]]) -> tuple[FactPart, ...]:
         if not parts or parts[-1][0] != title:
             parts.append((title, []))
         parts[-1][1].append(fact)
-    return tuple(FactPart(title or headline(facts[0]), tuple(facts)) for title, facts in parts)
+    return tuple(FactPart(title, tuple(facts)) for title, facts in parts)
 
 
-def _by_length(told: Sequence[tuple[int, str]]) -> tuple[FactPart, ...]:
+def _by_length(told: Sequence[tuple[int, str]], language: str) -> tuple[FactPart, ...]:
     total = sum(len(fact.split()) for _, fact in told)
     size = max(_FEWEST_WORDS_A_PART, total / _MOST_PARTS)
     parts: list[list[str]] = [[]]
@@ -101,4 +134,20 @@ def _by_length(told: Sequence[tuple[int, str]]) -> tuple[FactPart, ...]:
             parts.append([])
         parts[-1].append(fact)
         left -= len(fact.split())
-    return tuple(FactPart(headline(facts[0]), tuple(facts)) for facts in parts if facts)
+    return _titled([tuple(facts) for facts in parts if facts], language)
+
+
+def _titled(parts: Sequence[tuple[str, ...]], language: str) -> tuple[FactPart, ...]:
+    """Each part with what it speaks of, or all of them with their numbers where that cannot be told of one; a part
+    alone needs no title.
+    """
+    if len(parts) == 1:
+        return (FactPart("", parts[0]),)
+    titles: list[str] = []
+    for facts in parts:
+        found = (title for fact in facts if (title := subject(fact)) and title not in titles)
+        titles.append(next(found, ""))
+    if not all(titles):
+        word = _PART.get(language.split("-", 1)[0], "Part")
+        titles = [f"{word} {number}" for number in range(1, len(parts) + 1)]
+    return tuple(FactPart(title, facts) for title, facts in zip(titles, parts, strict=True))

@@ -54,6 +54,27 @@ _NUMBER_WORDS = _words(
 )
 
 
+# How sure, how often, how much: a paraphrase that hedges ("is more likely to rise") or drops a hedge says another
+# thing. One word of a kind may stand for another of it ("about", "nearly").
+_QUALIFYING = tuple(
+    _words(kind)
+    for kind in (
+        "may might could can would perhaps maybe possibly pode podem poderia poderiam talvez possivelmente",
+        "likely unlikely probably probable improbable provável provavelmente improvável",
+        "seem seems seemed appear appears appeared apparently tend tends tended tendency parece parecem tende tendem",
+        "must should ought need needs deve devem precisa precisam",
+        "often frequently usually typically generally normally commonly geralmente normalmente costuma costumam",
+        "sometimes occasionally rarely seldom raramente ocasionalmente",
+        "always every all each both entirely completely sempre todo todos toda todas cada ambos",
+        "most mostly many much several maioria muitos muitas vários várias",
+        "some few little partly somewhat algum alguns alguma algumas poucos poucas pouco",
+        "only just solely apenas somente só",
+        "about around nearly almost approximately roughly cerca quase aproximadamente",
+        "said says believed believe believes claim claims claimed supposedly thought dizem acredita acreditam",
+    )
+)
+
+
 def invented(sentence: str, known: str) -> tuple[str, ...]:
     """The numbers and names in a sentence that are nowhere in what is known.
 
@@ -67,8 +88,9 @@ def invented(sentence: str, known: str) -> tuple[str, ...]:
 
 
 def says_the_fact(sentence: str, fact: str, known: str) -> bool:
-    """Whether a sentence says in other words what the fact says: the same numbers, names and negations, nearly the
-    same matter. The same words in the same order say it no better, and often with broken grammar: they do not count.
+    """Whether a sentence says in other words what the fact says: the same numbers, names and negations, as sure, as
+    often and as much, nearly the same matter. The same words in the same order say it no better, and often with broken
+    grammar: they do not count.
 
     `known` is everything that may be spoken of (the title); the fact is known too.
     """
@@ -76,7 +98,7 @@ def says_the_fact(sentence: str, fact: str, known: str) -> bool:
     if set(_numbers(sentence)) != set(_numbers(fact)) or invented(sentence, around):
         return False
     ours, theirs = _content(sentence), _content(fact)
-    if not ours or not theirs or _negations(sentence) != _negations(fact):
+    if not ours or not theirs or _negations(sentence) != _negations(fact) or _qualified(sentence) != _qualified(fact):
         return False
     if _matter(sentence) == _matter(fact) or _stem(_tokens(sentence)[0]) in ours - _content(around):
         return False
@@ -138,6 +160,12 @@ def _names(text: str) -> list[str]:
 
 def _negations(text: str) -> int:
     return sum(_in(token, _NOT) or token.lower().replace("’", "'").endswith("n't") for token in _tokens(text))
+
+
+def _qualified(text: str) -> set[int]:
+    """Which kinds of qualifying words are in it."""
+    tokens = _tokens(text)
+    return {kind for kind, words in enumerate(_QUALIFYING) if any(_in(token, words) for token in tokens)}
 
 
 def _in(token: str, words: Collection[str]) -> bool:

@@ -32,15 +32,15 @@ from pipeline.stages.script.written import (
     writer_about,
     writer_key,
 )
-from pipeline.text.facts import FactPart, headline
+from pipeline.text.facts import FactPart
 from pipeline.text.facts import parts_of as fact_parts
 from pipeline.text.grounding import invented, says_the_fact, touches
 from pipeline.text.plain import as_sentence
 from pipeline.text.script_checks import faults, repeats, says_the_same, sentence_faults, sentences
 from pipeline.text.style_file import Facet, Style, fill
 
-PASSAGE = Rule("passage", version=1, resource="llm")
-RULE = Rule("script-of-passages", version=1, resource="cpu")
+PASSAGE = Rule("passage", version=2, resource="llm")
+RULE = Rule("script-of-passages", version=2, resource="cpu")
 
 _SENTENCES = "sentences.json"
 
@@ -312,8 +312,8 @@ def _assembled(desk: _Desk, passages: Sequence[_Passage]) -> Script:
 
 
 def _picture(title: str, passage: _Passage) -> str:
-    """What is to be seen, as a noun phrase: the subject, and what this part begins with."""
-    return f"{title.rstrip('.!?… ')}: {headline(passage.sentences[0])}"
+    """What is to be seen: the subject, and what this part begins with."""
+    return f"{title.rstrip('.!?… ')}: {passage.sentences[0].rstrip('.!?… ')}"
 
 
 def _about(desk: _Desk, script: Script, abouts: Sequence[dict[str, object]]) -> dict[str, object]:

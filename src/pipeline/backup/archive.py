@@ -58,14 +58,14 @@ class Mark:
 
 
 class Writing:
-    """An archive as it grows. `file`, which is at `path`, is open for writing, at its beginning. Every method raises
+    """An archive as it grows. `file`, which is at `path`, is open for writing. Every method raises
     StoreError when the disk takes no more.
     """
 
     def __init__(self, file: BinaryIO, path: Path) -> None:
         self._file = file
         self._path = path
-        self._position = 0
+        self._position = file.tell()
         self.entries: list[Entry] = []
 
     def mark(self) -> Mark:

@@ -30,20 +30,34 @@ class Kept:
 class _Found:
     path: Path
     made_at: int
+    """Seconds, by its manifest."""
+    written_at: int
+    """Nanoseconds, by the file system: which of two backups of one second came later."""
     payload_bytes: int
 
 
-def keep(folder: Path, count: int, *, known_whole: Path | None = None, progress: Callable[[str, int], Tick]) -> Kept:
+def keep(
+    folder: Path,
+    count: int,
+    *,
+    just_made: Path | None = None,
+    known_whole: bool = False,
+    progress: Callable[[str, int], Tick],
+) -> Kept:
     """Leave the newest `count` backups in `folder` and remove the others, once one of those that stay has been read
     and found whole; where none of them is, the newest whole one among the others stays as well, and where there is none
-    at all, nothing goes. `known_whole` was read a moment ago.
+    at all, nothing goes. `just_made` counts as the newest, whatever the clock says, and is not read again if it is
+    `known_whole`.
 
     Raises StoreError.
     """
     with alone(folder / LOCK, f"another backup is being written into {folder}"):
-        found = sorted(_backups(folder), key=lambda one: (one.made_at, one.path.name), reverse=True)
+        found = sorted(
+            _backups(folder), key=lambda one: (one.path == just_made, one.made_at, one.written_at), reverse=True
+        )
         damaged: list[tuple[Path, str]] = []
-        proven = next((one for one in found if _whole(one, known_whole, damaged, progress)), None)
+        whole = just_made if known_whole else None
+        proven = next((one for one in found if one.path == whole or _whole(one, damaged, progress)), None)
         broken = {path for path, _ in damaged}
         stay = [one for place, one in enumerate(found) if place < count or one is proven or one.path in broken]
         go = [one for one in found if one not in stay] if proven is not None else []
@@ -64,20 +78,18 @@ def _backups(folder: Path) -> list[_Found]:
     found = []
     for path in sorted(folder.glob("*.tar")):
         try:
-            if not stat.S_ISREG(path.lstat().st_mode):
+            status = path.lstat()
+            if not stat.S_ISREG(status.st_mode):
                 continue
             with open_backup(path) as backup:
-                found.append(_Found(path, backup.manifest.made_at, backup.manifest.payload_bytes))
+                manifest = backup.manifest
+                found.append(_Found(path, manifest.made_at, status.st_mtime_ns, manifest.payload_bytes))
         except (BadBackup, StoreError, FileNotFoundError):
             continue
     return found
 
 
-def _whole(
-    one: _Found, known_whole: Path | None, damaged: list[tuple[Path, str]], progress: Callable[[str, int], Tick]
-) -> bool:
-    if one.path == known_whole:
-        return True
+def _whole(one: _Found, damaged: list[tuple[Path, str]], progress: Callable[[str, int], Tick]) -> bool:
     try:
         with open_backup(one.path) as backup:
             backup.verify(progress(f"reading {one.path.name}", one.payload_bytes))

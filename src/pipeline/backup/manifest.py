@@ -201,9 +201,10 @@ def clashes(paths: Iterable[str], *, folds_case: bool = False) -> Iterator[tuple
     files: dict[str, str] = {}
     listed = list(paths)
     for path in listed:
-        other = files.setdefault(key(path), path)
-        if other is not path:
+        other = files.get(key(path), "")
+        if other:
             yield other, path, "one name, twice" if other == path else "this disk takes both for one file"
+        files[key(path)] = path
     for path in listed:
         end = path.rfind("/")
         while end > 0:

@@ -44,7 +44,7 @@ class Secrets:
             return None if any(name.encode() in toml for name in self.names) or self.betrayed_by(toml) else toml
         found = [name for name in self.names if name in before]
         for name in found:
-            line = re.compile(rf"""^[ \t]*["']?{re.escape(name)}["']?[ \t]*=[^\n]*$""", re.MULTILINE)
+            line = re.compile(rf"""^[ \t]*["']?{re.escape(name)}["']?[ \t]*=[^\r\n]*""", re.MULTILINE)
             text = line.sub(INSTEAD.format(name=name), text)
         masked = text.encode()
         if not found:

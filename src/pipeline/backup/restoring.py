@@ -379,8 +379,8 @@ def _go_forward(journal: _Journal, path: Path) -> Restored:
             where=failure.where,
             hint="Nothing is lost. Mend that, then finish it: pipeline restore",
         ) from error
-    asides = [root.path / journal.aside for root in journal.roots]
-    return Restored(journal.files, journal.payload_bytes, tuple(aside for aside in asides if aside.is_dir()))
+    asides = [aside for root in journal.roots for aside in sorted(root.path.glob(f"{journal.aside}*"))]
+    return Restored(journal.files, journal.payload_bytes, tuple(asides))
 
 
 def _settle_root(root: _Root, journal: _Journal) -> None:
@@ -399,17 +399,15 @@ def _settle_root(root: _Root, journal: _Journal) -> None:
             continue
         _move_aside(final, aside)  # made since, by a person or by a run that did not know
         (staged / name).rename(final)
-    if aside.is_dir():
-        sync_folder(aside)
-    if root.path.is_dir():
-        sync_folder(root.path)
+    sync_folder(root.path)
 
 
 def _move_aside(path: Path, aside: Path) -> None:
     if not os.path.lexists(path):
         return
-    aside.mkdir(exist_ok=True)
-    target, number = aside / path.name, 2
-    while os.path.lexists(target):
-        target, number = aside / f"{path.name}.{number}", number + 1
-    path.rename(target)
+    folder, number = aside, 2
+    while os.path.lexists(folder / path.name):  # another folder, because a longer name may be too long
+        folder, number = aside.with_name(f"{aside.name}-{number}"), number + 1
+    folder.mkdir(exist_ok=True)
+    path.rename(folder / path.name)
+    sync_folder(folder)

@@ -72,7 +72,7 @@ def backup(
         )
         kept = None
         if keep is not None:
-            kept = backups.keep(into, keep, known_whole=made.path if verify else None, progress=progress)
+            kept = backups.keep(into, keep, just_made=made.path, known_whole=verify, progress=progress)
     report.show_backup(made, kept, as_json=as_json)
     return Status.SOME_FAILED if made.manifest.left_out or (kept and kept.damaged) else Status.DONE
 

@@ -10,7 +10,9 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from pipeline.image_server.faults import NoModel
 from pipeline.image_server.settings import ImageSettings
@@ -97,11 +99,11 @@ def _candidates(settings: ImageSettings) -> Iterator[Path]:
 
 
 def _from_hub(settings: ImageSettings) -> Path:
-    from huggingface_hub import snapshot_download
+    hub: Any = import_module("huggingface_hub")  # comes with diffusers
 
     try:
         return Path(
-            snapshot_download(
+            hub.snapshot_download(
                 settings.model,
                 revision=settings.revision or None,
                 cache_dir=settings.models_dir,

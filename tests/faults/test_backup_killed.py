@@ -167,6 +167,31 @@ def test_a_restore_is_killed_again_and_again_and_still_comes_to_its_end(tmp_path
     assert old_bytes <= all_bytes(project.project)
 
 
+def test_what_was_made_between_a_killed_restore_and_its_end_is_kept_too(tmp_path: Path) -> None:
+    original = fill(tmp_path / "original")
+    file = back_up(original, tmp_path / "backups").path
+    project = places_of(tmp_path / "project")
+    half_placed = False
+    with killable("restore", project.project, file) as do:
+        total = int(do(-1).split()[1])
+        # From the end backwards: the first moment at which some of the topics are in place and others still wait.
+        for moment in range(total - 1, 0, -1):
+            shutil.rmtree(project.project)
+            project.project.mkdir()
+            do(moment)
+            waiting = list(project.input.glob(".restore-*/two words.txt"))
+            if waiting and (project.input / "moon.md").exists():
+                half_placed = True
+                break
+    assert half_placed
+    put(project.input / "two words.txt", b"made in the meantime")
+    done = finish_interrupted(project)
+    assert done is not None
+    assert done.finished_earlier
+    assert seen(project) == seen(original)
+    assert [(aside / "two words.txt").read_bytes() for aside in done.aside] == [b"made in the meantime"]
+
+
 def test_a_backup_while_a_run_publishes_holds_whole_episodes(tmp_path: Path) -> None:
     """Runs one after another change every episode while backups are made; each backup holds each episode whole."""
     project = tmp_path / "project"

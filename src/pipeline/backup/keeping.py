@@ -60,7 +60,8 @@ def keep(
         proven = next((one for one in found if one.path == whole or _whole(one, damaged, progress)), None)
         broken = {path for path, _ in damaged}
         stay = [one for place, one in enumerate(found) if place < count or one is proven or one.path in broken]
-        go = [one for one in found if one not in stay] if proven is not None else []
+        # Where none was whole, each was read and is among the broken: then nothing goes.
+        go = [one for one in found if one not in stay]
         for one in go:
             try:
                 one.path.unlink()

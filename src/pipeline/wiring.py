@@ -23,6 +23,7 @@ from pipeline.net.retry import Policy
 from pipeline.net.tls import Tls
 from pipeline.ports import Voice, Writer
 from pipeline.settings import Loaded, Settings
+from pipeline.site import Channel
 from pipeline.stages import captions, casting, mix, script, speech
 from pipeline.studio import Folders, Studio, fingerprint_of
 from pipeline.text.pronunciations import Pronunciations, parse
@@ -123,7 +124,7 @@ def desk(project: Path, loaded: Loaded, writer: Choice[Writer], voice: Choice[Vo
                 "rules": [[rule.name, rule.version] for rule in (*script.RULES, speech.RULE, mix.RULE, captions.RULE)],
                 "writer": _identity(writer),
                 "voices": _voices(voice),
-                "prompts": {path.name: path.read_text("utf-8", "replace") for path in sorted(prompts.glob("*.md"))},
+                "prompts": read_prompts(project, prompts),
                 "pronunciations": repr(pronunciations),
                 "preferences": [preferences.voice, preferences.named, dict(preferences.by_language)],
                 "sound": repr(sound),
@@ -136,6 +137,26 @@ def desk(project: Path, loaded: Loaded, writer: Choice[Writer], voice: Choice[Vo
         auto_voice=settings.voice_engine == "auto",
         provenance=provenance,
     )
+
+
+def read_prompts(project: Path, folder: Path) -> dict[str, str]:
+    """File name → text of every prompt file. Raises SettingsError for those that are no UTF-8 text, all at once."""
+    texts: dict[str, str] = {}
+    problems = []
+    for path in sorted(folder.glob("*.md")):
+        name = str(path.relative_to(project)) if path.is_relative_to(project) else str(path)
+        try:
+            with open_plain(path) as file:
+                texts[path.name] = file.read().decode("utf-8-sig")
+        except FileNotFoundError:
+            continue  # taken away since the folder was listed
+        except StoreError as error:
+            problems.append(f"{name}: {error.what}. {error.hint}")
+        except UnicodeDecodeError:
+            problems.append(f"{name}: not UTF-8 text. Save it as UTF-8 in your editor.")
+    if problems:
+        raise SettingsError(problems)
+    return texts
 
 
 def read_pronunciations(project: Path, settings: Settings) -> Pronunciations:
@@ -243,6 +264,20 @@ def choose_voice(project: Path, settings: Settings, tls: Tls, digests: Digests, 
         settings.voice_engine,
         Candidate("piper-server", server, lambda it: _describes(it.installed)),
         Candidate("embedded", in_process),
+    )
+
+
+def channel_of(settings: Settings) -> Channel:
+    """What the page of all episodes and the feed say of themselves."""
+    return Channel(
+        title=settings.site_title,
+        description=settings.site_description,
+        language=settings.language,
+        base_url=settings.feed_base_url,
+        author=settings.feed_author,
+        email=settings.feed_email,
+        category=settings.feed_category,
+        explicit=settings.feed_explicit,
     )
 
 

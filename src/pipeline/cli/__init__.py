@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from pipeline import __version__
-from pipeline.cli import backup, making, upkeep, voices, watch
+from pipeline.cli import backup, making, models, site, upkeep, voices, watch
 from pipeline.cli.opening import Status
 from pipeline.errors import Interrupted, PipelineError, SettingsError
 
@@ -32,9 +32,11 @@ app = typer.Typer(
 GROUPS: tuple[tuple[str, typer.Typer], ...] = (
     ("", making.commands),
     ("", watch.commands),
+    ("", site.commands),
     ("", backup.commands),
     ("", upkeep.commands),
     ("voices", voices.commands),
+    ("models", models.commands),
 )
 """Every group of commands under its name; without one, its commands stand at the top."""
 

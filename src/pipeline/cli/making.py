@@ -25,9 +25,9 @@ def run(
     With --json, the first line says how many `topics` the run is for and how many are `refused`; in the last one
     `up_to_date`, `built`, `published_again`, `failed` and `interrupted` add up to those topics.
     """
-    from pipeline import report
+    from pipeline import report, site, watching, wiring
 
-    with opened(project) as (place, loaded, shop, stop):
+    with opened(project) as (_, loaded, shop, stop), watching.giving_notice(shop.studio.folders.data):
         studio = shop.studio
         survey = report.narrowed(studio.survey(), only or [])
         screen = report.screen_for(survey, as_json=as_json)
@@ -36,7 +36,7 @@ def run(
             for outcome in studio.run(survey, screen.event):
                 screen.outcome(outcome, studio.failures.of(outcome.name))
         totals = screen.end()
-        del place, loaded
+        site.bring_up_to_date(studio.folders.output, wiring.channel_of(loaded.settings))
         if stop.is_set():
             raise Interrupted
         return Status.SOME_FAILED if totals.failed or totals.refused else Status.DONE

@@ -75,12 +75,13 @@ def _prove(place: Path, stop: Event) -> None:
 
 def _make(place: Path, stop: Event) -> Made:
     """Make all there is to make, with the settings as they are now; each episode is logged as it ends."""
-    from pipeline import telemetry, wiring
+    from pipeline import site, telemetry, wiring
     from pipeline.settings import load
     from pipeline.watching import Made
 
     log = telemetry.log()
-    studio = wiring.workshop(place, load(place, os.environ), stop=stop).studio
+    loaded = load(place, os.environ)
+    studio = wiring.workshop(place, loaded, stop=stop).studio
     survey = studio.survey()
     for refused in survey.refused:
         log.warning("topic_refused", **_facts(refused))
@@ -94,6 +95,7 @@ def _make(place: Path, stop: Event) -> Made:
         elif not isinstance(outcome.error, Interrupted):
             failed.append(outcome.error)
             log.error("episode_failed", episode=outcome.name, **_facts(outcome.error))
+    site.bring_up_to_date(studio.folders.output, wiring.channel_of(loaded.settings))
     if made or failed:
         log.info("round_done", made=made, failed=len(failed), refused=len(survey.refused))
     return Made(made, len(failed), any(isinstance(error, EngineUnavailable | StoreError) for error in failed))

@@ -91,6 +91,18 @@ def _filled(value: str) -> str:
     return value.strip()
 
 
+def _repository(value: str) -> str:
+    if not re.fullmatch(r"(?!.*--)[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", value, re.ASCII):
+        raise ValueError(f"{value!r} is not a repository of the Hugging Face Hub; write it like stabilityai/sd-turbo")
+    return value
+
+
+def _revision(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][\w./-]{0,99}", value, re.ASCII):
+        raise ValueError(f"{value!r} is not a revision; write a commit of 40 digits, or a tag")
+    return value
+
+
 def _number(value: object) -> object:
     # Python takes true for 1 and 1_0 for 10; nobody who writes settings means that.
     if isinstance(value, bool) or (isinstance(value, str) and "_" in value):
@@ -142,6 +154,7 @@ def _seconds(default: float, about: str, *, group: str, ge: float = 0, le: float
 
 _FOLDERS, _TOPICS, _WRITING, _SPEAKING = "Folders", "Topics", "Writing", "Speaking"
 _SOUND, _NETWORK, _MACHINE = "Sound", "Network", "Machine and log"
+_PICTURES, _MODELS, _SITE = "Pictures", "Models", "Page and feed"
 
 
 class Settings(BaseSettings):
@@ -233,6 +246,28 @@ class Settings(BaseSettings):
         False, "Whether audio.flac is published too: without loss, five times as large.", group=_SOUND
     )
 
+    sd_enabled: bool = _setting(False, "Whether Stable Diffusion draws pictures.", group=_PICTURES)
+    sd_model: Annotated[str, AfterValidator(_repository)] = _setting(
+        "stabilityai/sd-turbo", "The checkpoint that is fetched: a repository with safetensors in diffusers' layout.",
+        group=_PICTURES,
+    )  # fmt: skip
+    sd_revision: Annotated[str, AfterValidator(_revision)] = _setting(
+        "b261bac6fd2cf515557d5d0707481eafa0485ec2", "The commit of that repository.", group=_PICTURES
+    )
+    sd_models_dir: Folder = _setting(
+        Path(".pipeline/checkpoints"), "Where fetched checkpoints are kept.", group=_PICTURES
+    )
+
+    models_mirror: Url | None = _setting(
+        None,
+        "An address that stands in for https://huggingface.co and every other host that models are fetched from.",
+        group=_MODELS,
+    )
+    voice_catalogue_url: Url | None = _setting(
+        None, "Where a copy of Piper's voices.json lies, with the voices beside it; goes before models_mirror.",
+        group=_MODELS,
+    )  # fmt: skip
+
     ssl_verify: bool = _setting(
         True, "Whether certificates are checked; false lets anyone on the way read and change what is sent.",
         group=_NETWORK,
@@ -255,6 +290,21 @@ class Settings(BaseSettings):
     calls_per_minute: Whole = _setting(
         0, "The most calls to one service in a minute; 0 is no bound.", group=_NETWORK, ge=0, le=100_000
     )
+
+    site_title: Text = _setting("Media Pipeline", "What the page of all episodes and the feed are called.", group=_SITE)
+    site_description: str = _setting(
+        "Narrated episodes, written and spoken by machines at home.", "What they say of themselves.", group=_SITE
+    )
+    feed_base_url: Url = _setting(
+        "http://127.0.0.1:8000", "Where output/ will lie for the world; the feed's addresses begin with it.",
+        group=_SITE,
+    )  # fmt: skip
+    feed_author: str = _setting("", "Who the feed says it is by; empty for the title.", group=_SITE)
+    feed_email: str = _setting("", "The address that podcast directories write to; empty for none.", group=_SITE)
+    feed_category: Text = _setting(
+        "Education", "Apple's category, with a subcategory after >: Science > Physics.", group=_SITE
+    )
+    feed_explicit: bool = _setting(False, "Whether the feed says that it is not for children.", group=_SITE)
 
     cores: Whole = _setting(0, "How many processor cores to use; 0 is all.", group=_MACHINE, ge=0, le=1024)
     watch_seconds: Number = _seconds(

@@ -14,9 +14,9 @@ from pipeline.errors import StoreError
 from pipeline.files import make_folder, open_plain, write_whole
 from pipeline.media import page
 from pipeline.site.entries import Entry, Hidden, entries_of
-from pipeline.site.feed import Channel, first_dates, render
+from pipeline.site.feed import Channel, check_base_url, first_dates, render
 
-__all__ = ["Channel", "Hidden", "Site", "bring_up_to_date", "hue_of"]
+__all__ = ["Channel", "Hidden", "Site", "bring_up_to_date", "check_base_url", "hue_of"]
 
 FEED = "feed.xml"
 INDEX = "index.html"

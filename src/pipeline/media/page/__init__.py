@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from pipeline.media.page.words import Words, words_for
 
@@ -143,7 +142,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    filters: dict[str, Any] = {"clock": clock, "size": _size, "address": quote, "seconds": _seconds}
+    filters: dict[str, Any] = {"clock": clock, "size": _size, "seconds": _seconds}
     environment.filters.update(filters)
     return environment
 

@@ -213,6 +213,7 @@ FIELDS = "The fields are title, notes, text, language, voice, style, words, minu
 AS_UTF8 = "Save it as UTF-8 in your editor."
 EXAMPLE_YAML = "Write a list of topics, each beginning with - title: …"
 EXAMPLE_JSON = 'Write it like this: {"title": "Why the sky is blue", "words": 120}'
+UNCLOSED = "Close the quotation mark; a text that holds one goes into quotes of the other kind."
 QUOTE = "Put the text in quotes if it holds : or # or begins with a sign."
 SPREADSHEET = "Save the sheet as CSV again, with every cell that holds the separator or a quote in quotes."
 HEADER = "Make the first line name the columns, such as: title,notes,words"
@@ -329,7 +330,7 @@ BAD: dict[str, tuple[str, str | bytes, str]] = {
     "unclosed YAML text": (
         "a.yaml",
         "title: 'T\nwords: 50\n",
-        f":1: not YAML: found unexpected end of stream. {QUOTE}",
+        f":1: not YAML: found unexpected end of stream. {UNCLOSED}",
     ),
     "English": (
         "a.yaml",

@@ -12,6 +12,7 @@ from typing import TypeAlias
 import yaml
 
 from pipeline.inbox.rows import Cell, Fault, Row, Rows
+from pipeline.text.yaml_faults import cure_of
 
 _Event: TypeAlias = yaml.Event
 
@@ -167,6 +168,6 @@ def _events(text: str, lines_before: int) -> Iterator[_Event]:
         # What was begun and never ended is named by where it began.
         marks = [mark.line for mark in (error.context_mark, error.problem_mark) if mark is not None]
         line = min(marks, default=lines_before) + 1
-        raise _Wrong(line, f"not YAML: {error.problem}", _QUOTE) from None
+        raise _Wrong(line, f"not YAML: {error.problem}", cure_of(error)) from None
     except yaml.YAMLError:
         raise _Wrong(lines_before + 1, "not YAML: a character that YAML does not allow", _QUOTE) from None

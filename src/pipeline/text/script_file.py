@@ -25,6 +25,7 @@ import yaml
 from pipeline.domain.script import Script, Segment
 from pipeline.errors import InputError
 from pipeline.text import escaping, plain
+from pipeline.text.yaml_faults import cure_of
 
 # An hour of speech is some 9,300 words, 60,000 letters; ten hours are a mistake.
 _LARGEST = 1_000_000
@@ -103,11 +104,12 @@ def _front_matter(lines: list[str], where: str) -> tuple[dict[str, str], int]:
         # BaseLoader: every value is the text that stands there; a title `1984` or `yes` stays a title.
         raw = yaml.load("\n".join(lines[start + 1 : end]), Loader=yaml.BaseLoader)  # noqa: S506  # makes no objects
     except (yaml.YAMLError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = start + 2 + (mark.line if mark is not None else 0)
+        # What was begun and never ended is named by where it began.
+        marks = [mark.line for name in ("context_mark", "problem_mark") if (mark := getattr(error, name, None))]
+        line = start + 2 + min(marks, default=0)
         problem = getattr(error, "problem", None) or "it cannot be read"
         raise InputError(
-            f"the front matter is not YAML: {problem}", where=f"{where}:{line}", hint="Put the title in quotes."
+            f"the front matter is not YAML: {problem}", where=f"{where}:{line}", hint=cure_of(error)
         ) from error
     if not isinstance(raw, dict):
         raise InputError("the front matter holds no `title` and `language`", where=f"{where}:{start + 1}", hint=cure)

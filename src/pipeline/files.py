@@ -135,12 +135,17 @@ _CAUSES = {
     errno.ENAMETOOLONG: ("the name is too long for this file system", "Shorten the topic's title."),
     errno.ENOTDIR: ("a file stands where a folder is needed", "Move that file away."),
     errno.EEXIST: ("a file stands where a folder is needed", "Move that file away."),
+    errno.EISDIR: ("a folder stands where a file is needed", "Move that folder away."),
 }
 
 
 def disk_error(error: OSError, path: Path) -> StoreError:
     """The named form of what the operating system said about `path`."""
     what, hint = _CAUSES.get(error.errno or 0, (error.strerror or str(error), "See what the system says of this path."))
-    failure = StoreError(what, where=str(path), hint=hint)
+    in_the_way = path
+    if error.errno in {errno.ENOTDIR, errno.EEXIST}:
+        # The system names what it was asked for; a person must know which of the names above it is the file.
+        in_the_way = next((above for above in (path, *path.parents) if above.exists() and not above.is_dir()), path)
+    failure = StoreError(what, where=str(in_the_way), hint=hint)
     failure.errno = error.errno
     return failure

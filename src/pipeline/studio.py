@@ -6,6 +6,7 @@ are carried out or looked through.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import time
@@ -30,7 +31,7 @@ from pipeline.domain.topic import Mode, Topic
 from pipeline.edits import Edits
 from pipeline.engines.remembered import RememberedVoice, RememberedWriter, to_plain, voice_from, writer_from
 from pipeline.errors import EngineError, InputError, Interrupted, PipelineError
-from pipeline.files import make_folder
+from pipeline.files import disk_error, make_folder
 from pipeline.flow import Desk, Edited, Origin, episode
 from pipeline.ports import Voice, Writer
 from pipeline.records import Failure, Failures, Measured, Record, Records
@@ -320,6 +321,9 @@ class Studio:
     def run(self, survey: Survey, notify: Callable[[Event], None]) -> Iterator[Outcome[Published]]:
         """Make and publish every episode of the survey; each outcome comes as its episode ends."""
         make_folder(self.folders.output)
+        for kept in (self.seals.path, self.measured.path):
+            if kept.is_dir():  # found out now, and not when hours of work are to be remembered
+                raise disk_error(IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)), kept)
         if survey.works:
             self.store.tidy(older_than=time.time() - CLEAN_GRACE_SECONDS)
         spent: dict[str, tuple[float, float]] = {}

@@ -182,6 +182,13 @@ def test_unusable_settings_start_nothing(
     assert not (project / "output").exists()
 
 
+def test_a_prompt_file_that_is_no_text_is_met_at_the_start(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "config" / "prompts" / "mine.md").write_bytes("é".encode("latin-1"))
+    assert run_command_line(["run"]) == 2
+    assert "config/prompts/mine.md: not UTF-8 text" in capsys.readouterr().err
+    assert not (project / "output").exists()
+
+
 def test_an_unknown_episode_is_told_with_the_nearest(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command_line(["rewrite", "the-lag"]) == 1
     assert "there is no episode 'the-lag'. Did you mean the-log?" in capsys.readouterr().err

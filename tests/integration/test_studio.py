@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pipeline.build.runner import Event, Kind
-from pipeline.errors import EngineNonsense, EngineUnavailable, InputError, Interrupted
+from pipeline.errors import EngineNonsense, EngineUnavailable, InputError, Interrupted, StoreError
 from pipeline.report.reasons import reasons
 from pipeline.stages.mix import Sound
 from pipeline.stages.publish import verify
@@ -759,3 +759,26 @@ def test_the_plan_says_what_the_person_changed(project: Project) -> None:
     _edit(project, "the-log", "early", "late")
     _edit(project, "the-log", "## Evening", "## Night")
     assert "mix: wording and headings edited by hand" in told(project)
+
+
+# -- what stands in the way --------------------------------------------------------------------------------------
+
+
+def test_a_folder_in_the_place_of_the_seals_is_named_before_anything_is_made(project: Project) -> None:
+    project.topic("log.md", READ)
+    seals = project.folder / "data" / "seals.json"
+    seals.mkdir(parents=True)
+    with pytest.raises(StoreError, match="a folder stands where a file is needed") as caught:
+        project.run()
+    assert caught.value.where == str(seals)
+    assert project.voice.calls == []
+
+
+def test_a_file_in_the_place_of_an_episode_is_named(project: Project) -> None:
+    project.topic("log.md", READ)
+    project.output.mkdir()
+    (project.output / "the-log").write_text("in the way")
+    for error in (project.plan().episodes[0].error, project.run()["the-log"]):
+        assert isinstance(error, StoreError)
+        assert error.where == str(project.output / "the-log")
+        assert "a file stands where a folder is needed" in error.what

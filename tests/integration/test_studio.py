@@ -19,7 +19,8 @@ from pipeline.report.reasons import reasons
 from pipeline.stages.mix import Sound
 from pipeline.stages.publish import verify
 from pipeline.studio import Checked, Left, Returns
-from tests.fakes.studio import make_studio, run_all
+from pipeline.text.style_file import load_style
+from tests.fakes.studio import PROMPTS, make_studio, run_all
 from tests.fakes.voice import FakeVoice, identity
 from tests.fakes.writer import LARGE, FakeWriter
 
@@ -782,3 +783,21 @@ def test_a_file_in_the_place_of_an_episode_is_named(project: Project) -> None:
         assert isinstance(error, StoreError)
         assert error.where == str(project.output / "the-log")
         assert "a file stands where a folder is needed" in error.what
+
+
+def test_an_edited_episode_does_not_change_with_the_style_of_its_topic(project: Project) -> None:
+    project.topic("bells.md", WRITE)
+    project.built()
+    _edit(project, "bells", "high in the tower", "up in the tower")
+    project.built()
+    project.topic("bells.md", WRITE.replace("words: 40", "words: 40\nstyle: news"))
+    assert project.plan().nothing_to_do
+    project.built()
+    assert project.manifest("bells")["script"]["style"] == "explainer"
+
+
+def test_the_manifest_names_the_prompt_by_its_digest(project: Project) -> None:
+    project.topic("bells.md", WRITE)
+    project.built()
+    script = project.manifest("bells")["script"]
+    assert (script["style"], script["style_sha256"]) == ("explainer", load_style(PROMPTS, "explainer").digest)

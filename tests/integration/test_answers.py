@@ -1,0 +1,113 @@
+"""What `status`, `plan` and `verify` tell a person, over real projects with fake engines."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline import report
+from pipeline.engines.choice import Choice
+from pipeline.net.tls import Tls
+from pipeline.studio import Studio
+from pipeline.wiring import Workshop
+from tests.fakes.studio import make_studio, run_all
+from tests.fakes.voice import FakeVoice
+from tests.fakes.writer import SMALL, FakeWriter
+
+LOG = "---\ntitle: The log\nmode: read\n---\n\nThe wind rose. Nobody slept.\n"
+BELLS = "---\ntitle: Bells\nwords: 100\n---\n\n- A bell is cast in bronze.\n- The clapper strikes the rim.\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    for name, text in {"log.md": LOG, "bells.md": BELLS}.items():
+        (tmp_path / "input").mkdir(exist_ok=True)
+        (tmp_path / "input" / name).write_text(text)
+    run_all(studio(tmp_path))
+    return tmp_path
+
+
+def studio(folder: Path) -> Studio:
+    # A model that says nothing of use: every fact is told in the notes' own words.
+    return make_studio(folder, voice=FakeVoice(), writer=FakeWriter(lambda _: "No.", identity=SMALL))
+
+
+def edit(folder: Path) -> None:
+    script = folder / "output" / "the-log" / "script.md"
+    script.write_text(script.read_text().replace("slept", "spoke"))
+
+
+def verified(folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, list[str]]:
+    capsys.readouterr()
+    ended = report.show_verification(studio(folder), as_json=False)
+    return ended, capsys.readouterr().out.splitlines()
+
+
+def status(folder: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+    capsys.readouterr()
+    report.show_status(studio(folder), as_json=True)
+    rows = json.loads(capsys.readouterr().out)["episodes"]
+    return {row["episode"]: f"{row['state']}: {row['why']}" for row in rows}
+
+
+def test_one_is_not_said_as_many(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "output" / "bells" / "manifest.json").unlink()
+    assert verified(project, capsys) == (0, ["1 episode, 5 files: all as their manifests say."])
+
+
+def test_an_edit_is_no_alarm(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(project)
+    ended, said = verified(project, capsys)
+    assert ended == 0
+    assert said == [
+        "the-log: script.md is edited by hand; the next run takes it",
+        "2 episodes, 10 files: all as their manifests say, but for the edits.",
+    ]
+
+
+def test_a_cure_is_only_told_where_it_helps(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "output" / "the-log" / "audio.mp3").unlink()
+    ended, said = verified(project, capsys)
+    assert ended == 1
+    assert said[0] == "the-log: audio.mp3 is missing"
+    assert "`pipeline run` publishes" in said[-1]
+
+    (project / "input" / "log.md").unlink()
+    ended, said = verified(project, capsys)
+    assert ended == 1
+    assert not any("pipeline run" in line for line in said)
+    assert said[-1].startswith("No topic asks for the-log, so no run publishes it again")
+
+
+def test_a_short_script_is_said_to_be(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status(project, capsys) == {
+        "bells": "finished: shorter than asked: 12 of 100 words",
+        "the-log": "finished: ",
+    }
+
+
+def test_an_edit_that_lost_its_topic_is_said_with_the_way_to_use_it(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(project)
+    run_all(studio(project))
+    (project / "input" / "log.md").rename(project / "input" / "logbook.md")
+    said = status(project, capsys)["the-log"]
+    assert said.startswith("kept: edited by hand, and its topic (input/log.md) is gone")
+    assert "cp output/the-log/script.md output/EPISODE/script.md" in said
+
+    shop_studio = studio(project)
+    writer, voice = FakeWriter([]), FakeVoice()
+    shop = Workshop(shop_studio, Choice(writer, "w", "named"), Choice(voice, "v", "named"), Tls())
+    capsys.readouterr()
+    report.show_plan(shop_studio.plan(shop_studio.survey()), shop, as_json=False)
+    assert "the-log: edited by hand, and its topic (input/log.md) is gone" in capsys.readouterr().out
+
+
+def test_only_what_is_named_is_counted(project: Path) -> None:
+    survey = studio(project).survey()
+    assert set(survey.finished) == {"bells", "the-log"}
+    for name in ("bells", "input/bells.md"):
+        assert report.narrowed(survey, [name]).finished == ("bells",)

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import random
-import re
 import shutil
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,11 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.engines import voice_catalogue
 from pipeline.errors import EngineNonsense, EngineRefused, EngineUnavailable, Interrupted, StoreError
 from pipeline.net.download import fetch
 from pipeline.net.retry import Policy
 from pipeline.net.tls import Tls
+from tests.fakes.file_server import Site, serving
 
 CONTENT = random.Random(7).randbytes(200_000)
 QUICK = Policy(attempts=3, first_wait_seconds=0.001, longest_wait_seconds=0.001)
@@ -35,101 +30,15 @@ def sha256(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-def md5(content: bytes) -> str:
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
-
-
-@dataclass
-class Site:
-    """What the server has and how it misbehaves."""
-
-    files: dict[str, bytes] = field(default_factory=lambda: {"/file": CONTENT})
-    cuts: list[int] = field(default_factory=list)
-    """Bytes of the body after which each answer in turn breaks off; whole answers when it is used up."""
-    honours_range: bool = True
-    tells_version: bool = True
-    tells_length: bool = True
-    sends_from: int | None = None
-    """Where the part begins that it sends instead of the one that was asked for."""
-    redirects: dict[str, str] = field(default_factory=dict)
-    asked: list[tuple[str, str | None]] = field(default_factory=list)
-    """Path and Range of each request."""
-    port: int = 0
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/file"
-
-
-class Handler(BaseHTTPRequestHandler):
-    def __init__(self, site: Site, *arguments: object) -> None:
-        self._site = site
-        super().__init__(*arguments)  # type: ignore[arg-type]
-
-    def do_GET(self) -> None:
-        site, wanted = self._site, self.headers.get("Range")
-        site.asked.append((self.path, wanted))
-        if self.path in site.redirects:
-            self.send_response(302)
-            self.send_header("Location", site.redirects[self.path])
-            self.end_headers()
-            return
-        content = site.files.get(self.path)
-        if content is None:
-            self.send_error(404)
-            return
-        version = f'"{md5(content)}"'
-        start = 0
-        if wanted and site.honours_range and self.headers.get("If-Range", version) == version:
-            start = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1])  # type: ignore[index]
-            if start >= len(content):
-                self.send_response(416)
-                self.send_header("Content-Range", f"bytes */{len(content)}")
-                self.end_headers()
-                return
-            start = start if site.sends_from is None else site.sends_from
-            self.send_response(206)
-            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-        else:
-            self.send_response(200)
-        if site.tells_version:
-            self.send_header("ETag", version)
-        if site.tells_length:
-            self.send_header("Content-Length", str(len(content) - start))
-        self.end_headers()
-        body = content[start:]
-        if site.cuts:
-            body = body[: site.cuts.pop(0)]
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  # the base class names it so
-        """Quiet."""
-
-
-class QuietServer(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that stops in the middle is what these tests are about."""
-
-
 @pytest.fixture(scope="module")
 def running() -> Iterator[Site]:
-    site = Site()
-    server = QuietServer(("127.0.0.1", 0), partial(Handler, site))
-    site.port = server.server_port
-    thread = threading.Thread(target=partial(server.serve_forever, poll_interval=0.01), daemon=True)
-    thread.start()
-    yield site
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Site()) as site:
+        yield site
 
 
 @pytest.fixture
 def site(running: Site) -> Site:
-    port = running.port
-    running.__init__(port=port)  # type: ignore[misc]
+    running.__init__(port=running.port, files={"/file": CONTENT})  # type: ignore[misc]
     return running
 
 
@@ -225,7 +134,12 @@ def test_cut_wherever_it_may_be_it_ends_in_the_right_file_or_in_none(
     if left is not None:  # the part of a run that was killed, of this version of the file or of none
         target.with_name("file.onnx.part").write_bytes((CONTENT + b"?" * 10)[:left])
     site.__init__(  # type: ignore[misc]
-        cuts=cuts, honours_range=honours_range, tells_version=tells_version, tells_length=tells_length, port=site.port
+        cuts=cuts,
+        honours_range=honours_range,
+        tells_version=tells_version,
+        tells_length=tells_length,
+        port=site.port,
+        files={"/file": CONTENT},
     )
     size = len(CONTENT) if checked_by == "digest and size" else None
     while True:
@@ -363,125 +277,71 @@ def test_it_follows_to_where_large_files_are_kept_but_not_in_a_circle(site: Site
         get(site, target.with_name("other"))
 
 
-# -- the catalogue of voices -------------------------------------------------------------------------------------
+# -- servers that lie --------------------------------------------------------------------------------------------
 
-JOE = "en_US-joe-medium"
-FILES = {f"{JOE}.onnx": b"network" * 9000, f"{JOE}.onnx.json": b'{"audio": {}}', "MODEL_CARD": b"* License: CC0"}
-
-
-def entry(name: str, files: dict[str, bytes]) -> dict[str, object]:
-    code, voice, quality = name.split("-")
-    at = f"{code[:2]}/{code}/{voice}/{quality}"
-    return {
-        "key": name,
-        "name": voice,
-        "language": {"code": code, "family": code[:2], "region": code[3:]},
-        "quality": quality,
-        "num_speakers": 1,
-        "speaker_id_map": {},
-        "files": {
-            f"{at}/{file}": {"size_bytes": len(content), "md5_digest": md5(content)} for file, content in files.items()
-        },
-        "aliases": ["en-us-joe-medium"] if name == JOE else [],
-    }
+FIFTY = random.Random(50).sample(range(1, len(CONTENT)), 50)
 
 
-@pytest.fixture
-def catalogue(site: Site) -> Site:
-    voices = {JOE: FILES, "pt_PT-tugão-medium": {f"pt_PT-tugão-medium.onnx{end}": b"{}" for end in ("", ".json")}}
-    site.files = {"/voices.json": json.dumps({name: entry(name, files) for name, files in voices.items()}).encode()}
-    site.files |= {f"/en/en_US/joe/medium/{name}": content for name, content in FILES.items()}
-    at = "/pt/pt_PT/tug%C3%A3o/medium/pt_PT-tug%C3%A3o-medium.onnx"
-    site.files |= {at: b"{}", f"{at}.json": b"{}"}
-    return site
-
-
-def install(site: Site, name: str, folder: Path, **options: object) -> None:
-    chosen: dict[str, object] = {"stop": threading.Event(), "policy": QUICK} | options
-    voice_catalogue.get(name, folder, tls=Tls(), base_url=f"http://127.0.0.1:{site.port}/", **chosen)  # type: ignore[arg-type]
-
-
-def test_a_voice_comes_with_its_configuration_and_its_card(catalogue: Site, tmp_path: Path) -> None:
-    told: list[tuple[int, int | None]] = []
-    install(catalogue, JOE, tmp_path / "voices", progress=lambda done, total: told.append((done, total)))
-
-    assert {path.name: path.read_bytes() for path in (tmp_path / "voices").iterdir()} == {
-        f"{JOE}.onnx": FILES[f"{JOE}.onnx"],
-        f"{JOE}.onnx.json": FILES[f"{JOE}.onnx.json"],
-        f"{JOE}.MODEL_CARD": FILES["MODEL_CARD"],
-    }
-    size = sum(map(len, FILES.values()))
-    assert told[-1] == (size, size)
-    assert told == sorted(told)
-
-
-def test_a_voice_that_is_there_is_looked_up_and_not_fetched_again(catalogue: Site, tmp_path: Path) -> None:
-    install(catalogue, JOE, tmp_path)
-    catalogue.asked = []
-    install(catalogue, JOE, tmp_path)
-
-    assert [path for path, _ in catalogue.asked] == ["/voices.json"]
-
-
-def test_a_name_with_letters_beyond_ascii_is_found(catalogue: Site, tmp_path: Path) -> None:
-    install(catalogue, "pt_PT-tugão-medium", tmp_path)
-
-    assert (tmp_path / "pt_PT-tugão-medium.onnx").exists()
-
-
-@pytest.mark.parametrize("missing", [f"{JOE}.onnx", f"{JOE}.onnx.json", "MODEL_CARD"])
-def test_a_voice_is_never_half_installed(missing: str, catalogue: Site, tmp_path: Path) -> None:
-    del catalogue.files[f"/en/en_US/joe/medium/{missing}"]
-    with pytest.raises(EngineRefused, match="404"):
-        install(catalogue, JOE, tmp_path)
-
-    assert not list(tmp_path.glob("*.onnx*"))
-
-
-def test_a_damaged_voice_is_never_installed(catalogue: Site, tmp_path: Path) -> None:
-    catalogue.files[f"/en/en_US/joe/medium/{JOE}.onnx"] = FILES[f"{JOE}.onnx"][::-1]
-    with pytest.raises(EngineNonsense, match="md5"):
-        install(catalogue, JOE, tmp_path)
-
-    assert not list(tmp_path.glob("*.onnx*"))
-
-
-@pytest.mark.parametrize(
-    ("name", "hint"),
-    [
-        ("en_US-jo-medium", "The nearest: en_US-joe-medium"),
-        ("en-us-joe-medium", "It is called en_US-joe-medium now."),
-        ("pt", "pt_PT-tugão-medium"),
-        ("klingon", "It has 2 others"),
-        ("../../etc/passwd", "en_US-lessac-medium"),
-        (".onnx", "en_US-lessac-medium"),
-        ("", "en_US-lessac-medium"),
-    ],
-)
-def test_a_voice_that_there_is_not_is_refused_with_the_nearest(
-    name: str, hint: str, catalogue: Site, tmp_path: Path
+@pytest.mark.parametrize("cut", FIFTY)
+def test_cut_at_one_of_fifty_points_and_begun_again_it_comes_to_the_right_digest(
+    cut: int, site: Site, target: Path
 ) -> None:
-    with pytest.raises(EngineRefused) as raised:
-        install(catalogue, name, tmp_path / "voices")
+    site.cuts = [cut, 0, 0]
+    with pytest.raises(EngineUnavailable):
+        get(site, target, policy=Policy(attempts=1))
+    assert not target.exists()
+    site.cuts, site.asked = [], []
+    get(site, target)
 
-    assert hint in raised.value.hint
-    assert not (tmp_path / "voices").exists()
-
-
-def test_without_a_network_it_says_what_to_do_by_hand(tmp_path: Path) -> None:
-    with pytest.raises(EngineUnavailable) as raised:
-        voice_catalogue.get(
-            JOE, tmp_path, tls=Tls(), stop=threading.Event(), base_url="http://127.0.0.1:9/main", policy=QUICK
-        )
-
-    assert "http://127.0.0.1:9/main/en/en_US/joe/medium/en_US-joe-medium.onnx" in raised.value.hint
-    assert str(tmp_path) in raised.value.hint
+    assert target.read_bytes() == CONTENT
+    assert site.asked == [("/file", f"bytes={cut}-")]
 
 
-@pytest.mark.parametrize("text", [b"<html>Welcome!</html>", b"[]", b'{"en_US-joe-medium": {}}', b"\xff"])
-def test_what_is_no_catalogue_is_said_to_be_none(text: bytes, site: Site, tmp_path: Path) -> None:
-    site.files = {"/voices.json": text}
-    with pytest.raises(EngineNonsense, match="no catalogue of voices") as raised:
-        install(site, JOE, tmp_path)
+@pytest.mark.parametrize("checked", [True, False], ids=["digest known", "nothing known"])
+def test_a_file_that_changes_between_two_tries_is_not_sewn_together_by_a_server_without_if_range(
+    checked: bool, site: Site, target: Path
+) -> None:
+    new = CONTENT[::-1]
+    known: dict[str, object] = {"size": len(new), "digest": sha256(new)} if checked else {"size": None, "digest": None}
+    site.knows_if_range, site.cuts = False, [100_000, 0]
+    with pytest.raises(EngineUnavailable):
+        get(site, target, policy=Policy(attempts=1), **known)
+    site.cuts = []
+    site.files["/file"] = new
+    get(site, target, **known)
 
-    assert raised.value.answer == text.decode("utf-8", "replace")
+    assert target.read_bytes() == new
+
+
+LIES: dict[str, dict[str, object]] = {
+    "a length that is too small": {"claims_length": 100_000},
+    "a length that is too large": {"claims_length": 300_000},
+    "a total that is too small, for a part": {"cuts": [50_000], "claims_total": 100_000},
+    "a total that is too large, for a part": {"cuts": [50_000], "claims_total": 300_000},
+    "another part than was asked for": {"cuts": [50_000], "sends_from": 10_000, "honours_range": True},
+    "gzip": {"packs": True},
+    "gzip for a part": {"packs": True, "cuts": [50_000]},
+    "garbage": {"files": {"/file": random.Random(8).randbytes(len(CONTENT))}},
+    "too much": {"files": {"/file": CONTENT + b"more"}},
+    "too much, without saying so": {"files": {"/file": CONTENT + b"more"}, "tells_length": False},
+    "too little": {"files": {"/file": CONTENT[:-1]}},
+    "nothing": {"files": {"/file": b""}},
+    "a page": {"files": {"/file": b"<html>Sign in</html>"}},
+}
+
+
+@pytest.mark.parametrize("left", [0, 60_000], ids=["from the start", "from a part"])
+@pytest.mark.parametrize("lie", LIES, ids=str)
+def test_a_server_that_lies_never_puts_a_file_under_the_final_name(
+    lie: str, left: int, site: Site, target: Path
+) -> None:
+    site.__init__(**({"port": site.port, "files": {"/file": CONTENT}} | LIES[lie]))  # type: ignore[misc]
+    if left:
+        target.parent.mkdir()
+        target.with_name("file.onnx.part").write_bytes(CONTENT[:left])
+    try:
+        get(site, target)
+    except (EngineNonsense, EngineUnavailable):
+        assert not target.exists()
+    else:
+        assert target.read_bytes() == CONTENT

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.cli.models import fetch_named
 from pipeline.cli.opening import AsJson, Project, Status, find_project, opened, settings_of, stopping
 
 commands = typer.Typer(
@@ -32,18 +33,12 @@ def voices_get(
     as_json: AsJson = False,
     project: Project = None,
 ) -> int:
-    """Fetch voices from Piper's public catalogue; needs the network. Checked, resumed after a cut."""
-    from pipeline import report, wiring
-
+    """Have voices, as `pipeline models fetch` does: from the lock file's sources, or from Piper's public catalogue."""
     place = find_project(project)
     loaded = settings_of(place)
     stop = Event()
     with stopping(stop.set):
-        for name in names:
-            report.fetch_voice(
-                name, place / loaded.settings.voices_dir, wiring.tls_of(loaded.settings), stop, as_json=as_json
-            )
-    return Status.DONE
+        return Status.DONE if fetch_named(names, place, loaded, stop, as_json=as_json) else Status.SOME_FAILED
 
 
 @commands.command("available", epilog="Example:  pipeline voices available pt")

@@ -1,4 +1,4 @@
-"""Which Piper voices can be fetched, and how one comes to be installed: checked, and all of its files or none.
+"""Which Piper voices there are to fetch: what the public catalogue says of each, and where its files lie.
 
 The catalogue is `voices.json` of rhasspy/piper-voices on Hugging Face: for each voice its files, with their sizes
 and MD5 digests. A mirror has the same files under the same paths.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
@@ -18,7 +18,6 @@ from typing import Any
 from urllib.parse import quote
 
 from pipeline.errors import EngineNonsense, EngineRefused, EngineUnavailable
-from pipeline.files import disk_error, make_folder, settle
 from pipeline.net.download import PATIENCE, fetch
 from pipeline.net.retry import Policy
 from pipeline.net.tls import Tls
@@ -31,7 +30,8 @@ _MOST_CATALOGUE_BYTES = 16 << 20
 _NAME = re.compile(r"(?!\.)[^/\\\0\s]{1,100}")
 # As piper's own downloader has it: en_US-lessac-medium.
 _PATTERN = re.compile(r"(?P<family>[^-_]+)_(?P<region>[^-]+)-(?P<voice>[^-]+)-(?P<quality>.+)")
-_UNFINISHED = ".fetching"
+# `* License: CC0` in a model card, however it is marked up.
+_LICENCE_LINE = re.compile(r"^\W*licen[cs]e\W*?:[\s*]*(?P<licence>\S.*?)\s*$", re.IGNORECASE | re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,78 +94,22 @@ def available(
         ) from error
 
 
-def get(
-    name: str,
-    folder: Path,
-    *,
-    tls: Tls,
-    stop: Event,
-    progress: Callable[[int, int | None], None] = lambda done, total: None,  # noqa: ARG005  # names are part of the type
-    base_url: str = PUBLIC,
-    policy: Policy = PATIENCE,
-) -> None:
-    """Install a voice in `folder`: `<name>.onnx`, `<name>.onnx.json` and `<name>.MODEL_CARD`.
-
-    What is there already and right is not fetched again; what was begun is gone on with. `progress` is told the
-    bytes of the whole voice.
-
-    Raises EngineRefused for a name that the catalogue does not have (with the nearest), EngineUnavailable without
-    a network (with what to do by hand), EngineNonsense for files that are not what the catalogue says, StoreError,
-    Interrupted.
-    """
-    if not _NAME.fullmatch(name):
-        raise EngineRefused(f"{name!r} is no name of a voice", hint="They look like this: en_US-lessac-medium.")
-    by_hand = _by_hand(name, folder, base_url)
-    offered = available(tls=tls, stop=stop, base_url=base_url, policy=policy, hint=by_hand)
-    voice = offered.get(name)
+def offered(name: str, catalogue: Mapping[str, OfferedVoice], *, where: str) -> OfferedVoice:
+    """The voice of a name. Raises EngineRefused for one that the catalogue does not have, with the nearest."""
+    voice = catalogue.get(name)
     if voice is None:
-        raise EngineRefused(
-            f"there is no voice {name!r} in the catalogue", where=base_url, hint=_nearest(name, offered)
-        )
-    files = {f"{name}.onnx.json": voice.config, f"{name}.onnx": voice.model}
-    if voice.card is not None:
-        files = {f"{name}.MODEL_CARD": voice.card, **files}
-    beside = folder / _UNFINISHED
-    done = 0
-    for local, file in files.items():
-        before = done
-
-        def tell(here: int, _: int | None, before: int = before) -> None:
-            progress(before + here, voice.size)
-
-        target = folder / local if _is_there(folder / local, file) else beside / local
-        fetch(
-            f"{base_url.rstrip('/')}/{quote(file.path)}",
-            target,
-            tls=tls,
-            stop=stop,
-            size=file.size,
-            digest=f"md5:{file.md5}",
-            progress=tell,
-            policy=policy,
-        )
-        done += file.size
-        progress(done, voice.size)
-    _install(beside, folder, list(files))
+        raise EngineRefused(f"there is no voice {name!r} in the catalogue", where=where, hint=_nearest(name, catalogue))
+    return voice
 
 
-def _install(beside: Path, folder: Path, names: list[str]) -> None:
-    """Move the finished files to where voices are looked for, the network itself last: nothing finds a voice that
-    has no configuration yet. Each of them is on the disk already, so this takes no time in which to be cut off."""
-    make_folder(folder)
-    try:
-        for name in names:
-            if (beside / name).exists():
-                settle(beside / name, folder / name)
-        if beside.exists() and not any(beside.iterdir()):
-            beside.rmdir()
-    except OSError as error:
-        raise disk_error(error, folder) from error
+def address_of(file: OfferedFile, base_url: str) -> str:
+    return f"{base_url.rstrip('/')}/{quote(file.path)}"
 
 
-def _is_there(target: Path, file: OfferedFile) -> bool:
-    """Whether a file of the right length lies at its final place: then its digest is looked at, there."""
-    return target.is_file() and target.stat().st_size == file.size
+def licence_in(card: str) -> str:
+    """What a voice's card says of its licence; empty where it says nothing."""
+    said = _LICENCE_LINE.search(card)
+    return said["licence"] if said else ""
 
 
 def _parsed(name: str, entry: Mapping[str, Any]) -> OfferedVoice:
@@ -186,20 +130,21 @@ def _parsed(name: str, entry: Mapping[str, Any]) -> OfferedVoice:
     )
 
 
-def _nearest(name: str, offered: Mapping[str, OfferedVoice]) -> str:
-    for voice in offered.values():
+def _nearest(name: str, catalogue: Mapping[str, OfferedVoice]) -> str:
+    for voice in catalogue.values():
         if name in voice.aliases:
             return f"It is called {voice.name} now."
-    near = get_close_matches(name, offered, n=3, cutoff=0.5)
+    near = get_close_matches(name, catalogue, n=3, cutoff=0.5)
     if near:
         return f"The nearest: {', '.join(near)}."
-    same = sorted(other for other in offered if other.partition("_")[0] == re.split("[-_]", name)[0])
+    same = sorted(other for other in catalogue if other.partition("_")[0] == re.split("[-_]", name)[0])
     if same:
         return f"For that language there are {', '.join(same[:8])}{' and more' if len(same) > 8 else ''}."
-    return f"It has {len(offered)} others; their names look like this: en_US-lessac-medium."
+    return f"It has {len(catalogue)} others; their names look like this: en_US-lessac-medium."
 
 
-def _by_hand(name: str, folder: Path, base_url: str) -> str:
+def by_hand(name: str, folder: Path, base_url: str) -> str:
+    """What a person without a network does to have a voice."""
     match = _PATTERN.fullmatch(name)
     if match is None:
         return f"On a machine with a network, fetch the voice's .onnx and .onnx.json and put both into {folder}."

@@ -56,9 +56,8 @@ def fetch(
 ) -> None:
     """Have the file at `url` as `target`, whole and checked; nothing is asked where it is there already.
 
-    `size` is in bytes, `digest` is `md5:…` or `sha256:…` in hex; more than `most_bytes` is never
-    written. A target that is there and has neither to be
-    checked against is fetched anew.
+    `size` is in bytes, `digest` is `sha256:…`, `md5:…` or `git:…` (what git names a file by) in hex; more than
+    `most_bytes` is never written. A target that is there and has neither to be checked against is fetched anew.
 
     Raises EngineUnavailable (what has come is kept for the next time), EngineRefused (not there, a certificate),
     EngineNonsense (wrong size or content: deleted), StoreError (disk full, said before it starts where the size is
@@ -68,7 +67,7 @@ def fetch(
     if (size is not None or digest is not None) and target.is_file() and not wanted.fault_of(target):
         return
     make_folder(target.parent)
-    with _alone(wanted.part, stop), open_session(tls, connections=1) as session:
+    with alone(wanted.part, stop), open_session(tls, connections=1) as session:
         if (size is not None or digest is not None) and target.is_file() and not wanted.fault_of(target):
             return  # another process has fetched it while this one waited
         transfer = _Transfer(wanted, session, stop, progress, timeouts)
@@ -88,6 +87,19 @@ def fetch(
                 hint="It is deleted. Try it again; if it stays so, the server's copy has changed or is damaged.",
             )
         wanted.finish()
+
+
+def digest_of(file: Path, kind: str) -> str:
+    """A file's `sha256`, `md5` or `git` digest, in hex. Raises StoreError where it cannot be read."""
+    try:
+        with file.open("rb") as opened:
+            if kind != "git":
+                return hashlib.file_digest(opened, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()
+            # What git calls a blob: the SHA-1 of the length and the bytes.
+            begun = hashlib.sha1(b"blob %d\0" % os.fstat(opened.fileno()).st_size, usedforsecurity=False)
+            return hashlib.file_digest(opened, lambda: begun).hexdigest()
+    except OSError as error:
+        raise disk_error(error, file) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +132,7 @@ class _Wanted:
         if self.digest is None:
             return ""
         kind, _, value = self.digest.partition(":")
-        try:
-            with file.open("rb") as opened:
-                found = hashlib.file_digest(opened, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()
-        except OSError as error:
-            raise disk_error(error, file) from error
+        found = digest_of(file, kind)
         return "" if found == value.lower() else f"its {kind} is {found} and should be {value.lower()}"
 
     def forget(self) -> None:
@@ -177,7 +185,7 @@ class _Transfer:
         if wanted.size is not None and have == wanted.size:
             return
         headers = {"Range": f"bytes={have}-"} if have else {}
-        version = wanted.version.read_text("utf-8") if have and wanted.version.exists() else ""
+        version = _text(wanted.version) if have else ""
         if version:
             headers["If-Range"] = version
         with self._asked(headers) as response:
@@ -247,15 +255,19 @@ class _Transfer:
                 return None, total
             wanted.forget()
             raise EngineUnavailable("the file has changed there", where=wanted.where, hint=self._border.hint)
+        if response.status_code in (200, 206) and response.headers.get("content-encoding", "identity") != "identity":
+            raise EngineNonsense("it sends the file packed, unasked", where=wanted.where)
         if response.status_code == 206:
             if match is None or match[1] is None or int(match[1]) != have:
                 wanted.forget()
                 raise EngineUnavailable("it sends another part than was asked for", where=wanted.where)
+            known, told = _text(wanted.version), _version_of(response)
+            if known and told and known != told:  # it knows Range and not If-Range
+                wanted.forget()
+                raise EngineUnavailable("the file has changed there", where=wanted.where, hint=self._border.hint)
             self._expect(total)
             return have, total if total is not None else wanted.size
         if response.status_code == 200:
-            if response.headers.get("content-encoding", "identity") != "identity":
-                raise EngineNonsense("it sends the file packed, unasked", where=wanted.where)
             length = response.headers.get("content-length", "")
             total = int(length) if length.isdecimal() else None
             self._expect(total)
@@ -315,6 +327,13 @@ def _version_of(response: requests.Response) -> str:
     return tag if tag.startswith('"') else response.headers.get("last-modified", "")
 
 
+def _text(file: Path) -> str:
+    """What a small file says; nothing where there is none, or where a cut-off run left it unreadable."""
+    with _disk(file), suppress(FileNotFoundError, UnicodeDecodeError):
+        return file.read_text("utf-8")
+    return ""
+
+
 def _length(file: Path) -> int:
     try:
         return file.stat().st_size
@@ -333,8 +352,10 @@ def _disk(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _alone(part: Path, stop: Event) -> Iterator[None]:
-    """Hold the part against other processes and threads; a killed holder's lock dies with it."""
+def alone(part: Path, stop: Event) -> Iterator[None]:
+    """Hold a file, made if need be, against other processes and threads; a killed holder's lock dies with it. One
+    that is empty afterwards is removed. Raises Interrupted when the run is stopping, StoreError.
+    """
     descriptor = _hold(part, stop)
     try:
         yield

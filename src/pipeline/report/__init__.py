@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pipeline.report.answers import (
-    fetch_voice,
     narrowed,
     show_catalogue,
     show_cleaned,
@@ -18,7 +17,6 @@ from pipeline.report.answers import (
 from pipeline.report.screens import screen_for
 
 __all__ = [
-    "fetch_voice",
     "narrowed",
     "screen_for",
     "show_catalogue",

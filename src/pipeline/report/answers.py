@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
 from pipeline.errors import InputError
@@ -362,27 +360,6 @@ def show_catalogue(language: str, tls: Tls, stop: Event, *, as_json: bool) -> No
         ("voice", "language", "size", "speakers"),
         [(voice.name, voice.language, f"{voice.size / 1e6:.0f} MB", str(voice.speakers)) for voice in offered],
     )
-
-
-def fetch_voice(name: str, folder: Path, tls: Tls, stop: Event, *, as_json: bool = False) -> None:
-    """Fetch one voice, with a bar on a terminal once there is something to fetch. Raises EngineError."""
-    from pipeline.engines import voice_catalogue
-
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=Output(), disable=as_json) as progress:
-        bar: TaskID | None = None
-
-        def show(done: int, total: int | None) -> None:
-            nonlocal bar
-            if bar is None:
-                bar = progress.add_task(name, total=total)
-            progress.update(bar, completed=done, total=total)
-
-        voice_catalogue.get(name, folder, tls=tls, stop=stop, progress=show)
-    if as_json:
-        write_json({"voice": name, "folder": str(folder)}, indent=None)
-    else:
-        Output().say(f"{name} is installed in {folder}.")
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

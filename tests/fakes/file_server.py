@@ -37,7 +37,7 @@ class Site:
     packs: bool = False
     """It sends gzip, which nobody asked for."""
     stops_at: int | None = None
-    """After so many bytes of an answer's body it waits for `go_on`, and says so in `stopped`."""
+    """After so many bytes of a longer answer's body it waits for `go_on`, and says so in `stopped`."""
     stopped: threading.Event = field(default_factory=threading.Event)
     go_on: threading.Event = field(default_factory=threading.Event)
     redirects: dict[str, str] = field(default_factory=dict)
@@ -93,7 +93,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if site.cuts:
             body = body[: site.cuts.pop(0)]
-        if site.stops_at is not None:
+        if site.stops_at is not None and len(body) > site.stops_at:
             self.wfile.write(body[: site.stops_at])
             self.wfile.flush()
             site.stopped.set()

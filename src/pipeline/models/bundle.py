@@ -1,6 +1,7 @@
 """Models in one file, for machines without a network: a manifest with the SHA-256 of every file, then the files.
 
     manifest.json                                  always first: what is in it, and how it must be
+    manifest.json.sha256                           so that a flipped bit in the manifest is found too
     voices/en_US-joe-medium.onnx                   each file the manifest names, in its order
     checkpoints/stabilityai/sd-turbo/unet/…
     two empty blocks
@@ -33,7 +34,7 @@ from pipeline.models.records import all_records
 from pipeline.net.download import alone
 
 FORMAT = "media-pipeline/models-bundle/1"
-MANIFEST = "manifest.json"
+MANIFEST, SEAL = "manifest.json", "manifest.json.sha256"
 
 _BLOCK = tarfile.BLOCKSIZE
 _END = bytes(2 * _BLOCK)
@@ -98,7 +99,7 @@ def export(site: Installation, names: Sequence[str], bundle: Path, left_out: Seq
 
 def _write(site: Installation, contents: Contents, out: BinaryIO, tick: Tick) -> None:
     manifest = _manifest_of(contents)
-    out.write(_header(MANIFEST, len(manifest)) + manifest + _padding(len(manifest)))
+    out.write(_head(manifest))
     for model in contents.models:
         for file in model.files:
             out.write(_header(_member(model, file), file.size))
@@ -195,9 +196,11 @@ class _Reading:
             raise self._bad(f"it should begin with {MANIFEST}, and begins with {_described(first)}", _NOT_OURS)
         if first != _header(MANIFEST, found.size):
             raise self._bad(f"it begins with {_described(first)}, which is not as it must be", _NOT_OURS)
-        contents = self._parsed(self._read(found.size))
-        self._compare(_padding(found.size), f"after {MANIFEST}")
-        length = _BLOCK + found.size + len(_padding(found.size)) + len(_END)
+        text = self._read(found.size)
+        head = _head(text)
+        self._compare(head[_BLOCK + found.size :], f"after {MANIFEST}")
+        contents = self._parsed(text)
+        length = len(head) + len(_END)
         for model in contents.models:
             for file in model.files:
                 length += len(_header(_member(model, file), file.size)) + file.size + len(_padding(file.size))
@@ -254,7 +257,10 @@ class _Reading:
     def _compare(self, expected: bytes, where: str) -> None:
         found = self._read(len(expected))
         if found != expected:
-            raise self._bad(f"{where} stands {_described(found[:_BLOCK].ljust(_BLOCK, bytes(1)))}", _NOT_OURS)
+            other = next(
+                at for at in range(0, len(found), _BLOCK) if found[at : at + _BLOCK] != expected[at : at + _BLOCK]
+            )
+            raise self._bad(f"{where} stands {_described(found[other : other + _BLOCK])}", _NOT_OURS)
 
     def _read(self, length: int) -> bytes:
         try:
@@ -321,6 +327,14 @@ def _header(name: str, size: int) -> bytes:
     return about.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape")
 
 
+def _head(manifest: bytes) -> bytes:
+    """The manifest and its seal, as members."""
+    seal = f"{hashlib.sha256(manifest).hexdigest()}\n".encode()
+    return b"".join(
+        _header(name, len(text)) + text + _padding(len(text)) for name, text in ((MANIFEST, manifest), (SEAL, seal))
+    )
+
+
 def _padding(size: int) -> bytes:
     return bytes(-size % _BLOCK)
 
@@ -340,7 +354,7 @@ _KINDS = {
 
 def _described(block: bytes) -> str:
     """What a block that is not the one expected seems to be, for people."""
-    if not any(block):
+    if len(block) == _BLOCK and not any(block):
         return "nothing"
     try:
         found = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")

@@ -67,7 +67,7 @@ class Edits:
         return True
 
     def discard(self, slug: str) -> Path | None:
-        """Put an edit aside, so that the episode is written anew; returns where it lies now. Raises StoreError."""
+        """Put an edit aside, so that the topic's own script stands again; returns where it lies. Raises StoreError."""
         path = self._path(slug)
         if not path.exists():
             return None

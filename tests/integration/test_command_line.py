@@ -158,7 +158,7 @@ def test_a_bad_topic_beside_a_good_one(project: Path, capsys: pytest.CaptureFixt
 def test_only_what_is_named_is_made(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (project / "input" / "other.md").write_text(TOPIC.replace("The log", "Other"))
     assert run_command_line(["run", "other"]) == 0
-    assert [folder.name for folder in (project / "output").iterdir()] == ["other"]
+    assert [found.parent.name for found in (project / "output").glob("*/manifest.json")] == ["other"]
     assert run_command_line(["run", "nothing-of-that-name"]) == 1
     assert "there is no episode or topic file 'nothing-of-that-name'" in capsys.readouterr().err
 

@@ -22,6 +22,7 @@ HERE = Path("/home/ada/media")
         ("/opt/my tools/pipeline", None, "'/opt/my tools/pipeline'"),
         ("/lib/python/pipeline/__main__.py", None, ".venv/bin/python -m pipeline"),
         ("/usr/bin/pytest", None, "pipeline"),
+        ("/lib/python/pytest/__main__.py", None, "pipeline"),
     ],
 )
 def test_the_program_is_named_as_it_was_called(called: str, found: str | None, program: str) -> None:

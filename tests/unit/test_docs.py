@@ -58,7 +58,8 @@ def test_the_readme_lists_every_command() -> None:
 
 def test_every_episode_that_the_documents_name_has_a_topic(tmp_path: Path) -> None:
     texts = [(ROOT / page).read_text() for page in ("README.md", "docs/reference/commands.md")]
-    named = {name for text in texts for name in re.findall(r"(?:output/|pipeline rewrite )([a-z0-9][a-z0-9-]+)", text)}
+    folders, rewritten = r"output/([a-z0-9-]+)/", r"pipeline rewrite ([a-z0-9-]+)"
+    named = {name for text in texts for form in (folders, rewritten) for name in re.findall(form, text)}
     shutil.copytree(ROOT / "input", tmp_path / "input")
     studio = make_studio(tmp_path, voice=FakeVoice(), writer=FakeWriter([]))
     assert named

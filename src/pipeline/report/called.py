@@ -35,7 +35,7 @@ def program_called(called: str, *, folder: Path, python: str, find: Callable[[st
     `called` is `sys.argv[0]`, `python` the interpreter, `find` tells where the shell finds a name.
     """
     path = Path(called)
-    if path.name == "__main__.py":
+    if path.parts[-2:] == (NAME, "__main__.py"):
         return f"{_shortest(Path(python), folder)} -m {NAME}"
     if path.name != NAME:  # called by another program, which knows best
         return NAME

@@ -198,6 +198,29 @@ def test_a_service_that_is_killed_comes_back_and_the_run_goes_on(
     assert (stack.folder / "output" / "while-it-was-away" / "audio.mp3").exists()
 
 
+def test_a_backup_comes_back_after_everything_is_gone(
+    stack: Stack, first_run: subprocess.CompletedProcess[str]
+) -> None:
+    del first_run
+    script = stack.folder / "output" / "the-dawn-chorus" / "script.md"
+    script.write_text(script.read_text() + "\nA person wrote this last sentence.\n")
+    stack.run("make", "pipeline")
+    stack.compose("stop", "manager")
+    before = stack.files()
+    stack.run("make", "backup")
+    (kept,) = sorted((stack.folder / "backups").glob("*.tar"))
+
+    stack.compose("down", "--volumes")
+    for name in ("output", "input"):
+        for path in sorted((stack.folder / name).rglob("*"), reverse=True):
+            path.unlink() if path.is_file() else path.rmdir()
+    stack.run("make", "restore", f"BACKUP={kept.relative_to(stack.folder)}")
+    assert stack.files() == before
+    assert "dawn" in (stack.folder / "input" / "the-dawn-chorus.md").read_text().lower()
+    manifest = json.loads((script.parent / "manifest.json").read_text())
+    assert manifest["script"]["edited_by_hand"] is True
+
+
 def test_services_stop_when_they_are_asked_to(stack: Stack, first_run: subprocess.CompletedProcess[str]) -> None:
     """137 would be SIGKILL, after the grace period."""
     del first_run

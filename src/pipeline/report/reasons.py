@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from pipeline.build.plan import Trail, Verdict, note
+from pipeline.progress import STAGES
 from pipeline.stages.publish import MANIFEST
 from pipeline.studio import EpisodePlan
 
@@ -17,14 +18,19 @@ _MIX = {
     "sound": "sound settings",
     "tags": "title, date or notice",
     "speech": "speech",
+    "sounds": "level",
     "the rule": "way of mixing",
 }
+_FOLLOWS = "follows from "
 _WORDING = frozenset({"words shown", "layout", "chapters"})
 
 
 def reasons(episode: EpisodePlan) -> Iterator[str]:
-    """A line for each reason, with how many steps it is the reason for."""
-    grouped = Counter((verdict.step.place, reason(verdict, episode)) for verdict in episode.to_make)
+    """A line for each reason, with how many steps it is the reason for. Of what lies within a stage, only what has a
+    reason of its own is told: the stage says that it follows.
+    """
+    told = ((verdict.step.place, reason(verdict, episode)) for verdict in episode.to_make)
+    grouped = Counter((place, why) for place, why in told if place in STAGES or not why.startswith(_FOLLOWS))
     for (place, why), count in grouped.items():
         yield f"{place}: {why}" if count == 1 else f"{place}: {count} × {why}"
 
@@ -35,9 +41,9 @@ def reason(verdict: Verdict, episode: EpisodePlan) -> str:
     changed = _changed(place, verdict, episode)
     if place == "speech" and changed == {"text"} and _same_words(episode):
         return "pronunciation changed"
-    if place == "mix" and changed and not verdict.why.startswith("follows"):
+    if place == "mix" and changed and not verdict.why.startswith(_FOLLOWS):
         # A sentence of other words has another sound, and an edit another notice: that is not what was changed.
-        told = changed - {"speech", "tags"} if changed & _WORDING else changed
+        told = changed - {"speech", "sounds", "tags"} if changed & _WORDING else changed
         by_hand = episode.edited and told <= _WORDING
         return (
             f"{_and([name for key, name in _MIX.items() if key in told])} {'edited by hand' if by_hand else 'changed'}"

@@ -531,6 +531,29 @@ def test_what_is_no_listing_is_said_to_be_none(listing: bytes, site: Site, tmp_p
     assert isinstance(watched.failures[TURBO], EngineNonsense)
 
 
+def test_another_revision_takes_the_place_of_the_one_before(site: Site, tmp_path: Path) -> None:
+    put_repository(site, TURBO, CHECKPOINT | {"scheduler/old.json": b"{}"})
+    here = installation(tmp_path, site)
+    assert fetch(here, [Wanted(TURBO, "checkpoint", COMMIT)], Watched())
+    put_repository(site, TURBO, CHECKPOINT | {"scheduler/new.json": b"{}"}, revision="v2")
+    listing = f"/api/models/{TURBO}/revision/v2"
+    site.files[listing] = site.files[listing].replace(COMMIT.encode(), b"c" * 40)
+    site.files |= {path.replace(COMMIT, "c" * 40): content for path, content in site.files.items() if COMMIT in path}
+    assert fetch(here, [Wanted(TURBO, "checkpoint", "v2")], Watched())
+
+    assert seen(here.places.checkpoints / TURBO) == CHECKPOINT | {"scheduler/new.json": b"{}"}
+    assert holdings(here)[0].model.revision == "c" * 40
+
+
+def test_another_revision_than_the_lock_names_is_not_taken_for_it(site: Site, tmp_path: Path) -> None:
+    put_repository(site, TURBO, CHECKPOINT)
+    model = locked_anew(installation(tmp_path, site), Wanted(TURBO, "checkpoint", COMMIT), Watched())
+    assert model is not None
+    watched = Watched()
+    assert not fetch(installation(tmp_path, site, model), [Wanted(TURBO, "checkpoint", "v2")], watched)
+    assert COMMIT in watched.failures[TURBO].what
+
+
 # -- locking -----------------------------------------------------------------------------------------------------
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.models import fetch_named
+from pipeline.cli.models import fetch_named, installation_of
 from pipeline.cli.opening import AsJson, Project, Status, find_project, opened, settings_of, stopping
 
 commands = typer.Typer(
@@ -48,11 +48,12 @@ def voices_available(
     project: Project = None,
 ) -> int:
     """List the voices of Piper's public catalogue; needs the network."""
-    from pipeline import report, wiring
+    from pipeline import report
 
     place = find_project(project)
     loaded = settings_of(place)
     stop = Event()
     with stopping(stop.set):
-        report.show_catalogue(language, wiring.tls_of(loaded.settings), stop, as_json=as_json)
+        site = installation_of(place, loaded, stop)
+        report.show_catalogue(language, site.tls, stop, site.reached(site.catalogue_url), as_json=as_json)
     return Status.DONE

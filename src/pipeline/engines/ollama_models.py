@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import queue
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from threading import Event, Thread
 
@@ -22,6 +22,8 @@ Progress = Callable[[int, int | None], None]
 
 # In Compose it is being started at the same time; a person who forgot to start it waits no longer than this.
 PATIENCE = Policy(attempts=60, first_wait_seconds=0.5, longest_wait_seconds=2.0, total_seconds=60.0)
+# A server that reaches nobody says so within seconds.
+PULL_PATIENCE = Policy(attempts=3, first_wait_seconds=0.5, longest_wait_seconds=5.0, total_seconds=120.0)
 # While it verifies a layer it says nothing: a slow disk takes minutes for 40 GB.
 TIMEOUTS = Timeouts(connect=5.0, read=900.0)
 _LOOK_SECONDS = 0.2
@@ -37,6 +39,9 @@ class Server:
     api_key: str | None = None
     timeouts: Timeouts = TIMEOUTS
     policy: Policy = PATIENCE
+    """For finding out what the server has: it may yet have to come up."""
+    pull_policy: Policy = PULL_PATIENCE
+    """For tries in a row that bring nothing."""
 
     @property
     def headers(self) -> dict[str, str]:
@@ -77,7 +82,7 @@ def pull(model: str, server: Server, progress: Progress) -> bool:
     while True:
         before = pulling.most
         try:
-            call(pulling.once, service=pulling.where, policy=_IN_PULL, stop=server.stop)
+            call(pulling.once, service=pulling.where, policy=server.pull_policy, stop=server.stop)
         except EngineUnavailable:
             if pulling.most <= before:
                 raise
@@ -88,10 +93,6 @@ def pull(model: str, server: Server, progress: Progress) -> bool:
 def tagged(name: str) -> str:
     """A name without a tag means `:latest`; a port in a registry's name is no tag."""
     return name if ":" in name.rsplit("/", 1)[-1] else f"{name}:latest"
-
-
-# A server that reaches nobody says so within seconds.
-_IN_PULL = Policy(attempts=3, first_wait_seconds=0.5, longest_wait_seconds=5.0, total_seconds=120.0)
 
 
 class _Pull:
@@ -176,19 +177,27 @@ class _Pull:
                 else:
                     heard.put(None)
 
-            Thread(target=listen, name="ollama-pull", daemon=True).start()
-            while True:
-                if self._server.stop.is_set():
-                    raise Interrupted
-                try:
-                    piece = heard.get(timeout=_LOOK_SECONDS)
-                except queue.Empty:
-                    continue
-                if isinstance(piece, Exception):
-                    raise piece
-                if piece is None:
-                    return
-                yield piece
+            listener = Thread(target=listen, name="ollama-pull", daemon=True)
+            listener.start()
+            try:
+                while True:
+                    if self._server.stop.is_set():
+                        raise Interrupted
+                    try:
+                        piece = heard.get(timeout=_LOOK_SECONDS)
+                    except queue.Empty:
+                        continue
+                    if isinstance(piece, Exception):
+                        raise piece
+                    if piece is None:
+                        return
+                    yield piece
+            finally:
+                # Wakes the listener; and the server, which sees that nobody waits, stops fetching.
+                with suppress(ValueError, RuntimeError, OSError):  # it is over already
+                    response.raw.shutdown()
+                listener.join()
+                response.close()
 
     @contextmanager
     def _asked(self) -> Iterator[requests.Response]:

@@ -102,6 +102,11 @@ def plan_for(site: Installation, wanted: Wanted, upstream: Upstream) -> _Plan | 
     if locked is not None:
         if locked.kind != wanted.kind:
             raise EngineRefused(f"the lock file has {wanted.name} as a {locked.kind}")
+        if wanted.revision and locked.revision and wanted.revision != locked.revision:
+            raise EngineRefused(
+                f"the lock file has {wanted.name} at {locked.revision}, and {wanted.revision} is asked for",
+                hint=f"Lock the other one (pipeline models lock {wanted.name}@{wanted.revision}), or ask for that one.",
+            )
         return _checked(site, locked, record, locked=True)
     if record is not None and (not wanted.revision or record.model.revision == wanted.revision):
         plan = _checked(site, record.model, record, locked=False)
@@ -216,10 +221,14 @@ def install(site: Installation, model: Model, paths: Iterable[str], staging: Pat
     them. Whoever calls this holds the model. Raises StoreError.
     """
     home = site.places.home(model)
+    before = read_record(site.places, model.name, model.kind)
+    old = {file.path for file in before.model.files} - {file.path for file in model.files} if before else set()
     try:
         for path in paths:
             (home / path).parent.mkdir(parents=True, exist_ok=True)
             settle(staging / path, home / path)
+        for path in old:  # of another revision of it
+            (home / path).unlink(missing_ok=True)
     except OSError as error:
         raise disk_error(error, home) from error
     record = write_record(site.places, _with_licence(site, model), origin)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pipeline.models.catalogue import Kind, must_be_name
@@ -68,15 +68,20 @@ def need_from(text: str, known: Mapping[str, Kind], asked: Asked) -> Need:
     Raises ValueError for what no model can be called.
     """
     name, _, revision = text.partition("@")
+    need = _named(name, known, asked)
+    if revision and need.kind != "checkpoint":
+        raise ValueError(f"{text!r}: only a checkpoint has a revision")
+    return replace(need, revision=revision) if revision else need
+
+
+def _named(name: str, known: Mapping[str, Kind], asked: Asked) -> Need:
     for need in needs_of(asked):
         if name == need.name:
-            return Need(need.name, need.kind, need.why, revision or need.revision)
+            return need
     if name in known:
-        return Need(name, known[name], "", revision)
+        return Need(name, known[name], "")
     if ":" in name or name == asked.ollama_model:
         return Need(name, "ollama", "")
     kind: Kind = "checkpoint" if "/" in name else "voice"
     must_be_name(name, kind)
-    if kind == "voice" and revision:
-        raise ValueError(f"{text!r}: a voice has no revision")
-    return Need(name, kind, "", revision or (asked.revision if name == asked.checkpoint else ""))
+    return Need(name, kind, "", asked.revision if name == asked.checkpoint else "")

@@ -339,13 +339,13 @@ def show_voices(voices: Mapping[str, VoiceIdentity], *, as_json: bool) -> None:
     )
 
 
-def show_catalogue(language: str, tls: Tls, stop: Event, *, as_json: bool) -> None:
-    """The voices that can be fetched. Raises EngineError."""
+def show_catalogue(language: str, tls: Tls, stop: Event, base_url: str, *, as_json: bool) -> None:
+    """The voices that can be fetched from the catalogue at `base_url`. Raises EngineError."""
     from pipeline.engines import voice_catalogue
 
     offered = [
         voice
-        for name, voice in sorted(voice_catalogue.available(tls=tls, stop=stop).items())
+        for name, voice in sorted(voice_catalogue.available(tls=tls, stop=stop, base_url=base_url).items())
         if voice.language == language or voice.language.split("-")[0] == language or not language
     ]
     if as_json:

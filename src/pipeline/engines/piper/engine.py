@@ -96,6 +96,13 @@ class Piper:
 
     def speak(self, request: SpeechRequest) -> Speech:
         """Speak one sentence; `request.voice` is a voice's name, or `name#speaker` where it has several."""
+        return self.speak_in_full(request)[0]
+
+    def speak_in_full(
+        self, request: SpeechRequest, *, noise: float | None = None, noise_w: float | None = None
+    ) -> tuple[Speech, tuple[Sound, ...]]:
+        """The same, with each phoneme and its length; none where the voice does not tell them. `noise` and `noise_w`
+        are how much its sound and its rhythm vary; None is the voice's own."""
         self._go_on()
         if not speech_checks.letters(request.sentence.spoken):
             raise InputError(
@@ -112,7 +119,19 @@ class Piper:
         number = _speaker_number(files, speaker)
         with self._at_once:
             self._go_on()
-            return _spoken(self._ready(files), request, number)
+            return _spoken(self._ready(files), request, number, (noise, noise_w))
+
+    def configs(self) -> Mapping[str, Mapping[str, object]]:
+        """Each whole voice's own configuration (its `.onnx.json`), by name."""
+        return {name: files.config for name, files in self._look()[0].items()}
+
+    def loaded(self) -> tuple[str, ...]:
+        """The voices in memory, by name."""
+        return tuple(sorted(self._loaded))
+
+    def unload(self, name: str) -> None:
+        """Give a voice's memory back; whoever speaks with it now goes on, and it is loaded again when asked for."""
+        self._loaded.pop(name, None)
 
     def _go_on(self) -> None:
         if self._stop.is_set():
@@ -244,7 +263,9 @@ def _speaker_number(files: VoiceFiles, speaker: str) -> int | None:
     )
 
 
-def _spoken(loaded: _Loaded, request: SpeechRequest, speaker: int | None) -> Speech:
+def _spoken(
+    loaded: _Loaded, request: SpeechRequest, speaker: int | None, noise: tuple[float | None, float | None]
+) -> tuple[Speech, tuple[Sound, ...]]:
     import numpy as np
 
     from pipeline.engines.piper.phonemes import phonemes_of
@@ -261,7 +282,7 @@ def _spoken(loaded: _Loaded, request: SpeechRequest, speaker: int | None) -> Spe
     waves: list[npt.NDArray[np.float32]] = []
     sounds: list[Sound] | None = []
     for number, chunk in enumerate(chunks):
-        wave, lengths = _inferred(loaded, chunk, request, speaker, _noise_start(request, number))
+        wave, lengths = _inferred(loaded, chunk, request, speaker, _noise_start(request, number), noise)
         timed = None if lengths is None else _timed(loaded.voice, chunk, lengths, len(wave), rate)
         sounds = None if timed is None or sounds is None else [*sounds, *timed]
         waves.append(wave)
@@ -269,9 +290,10 @@ def _spoken(loaded: _Loaded, request: SpeechRequest, speaker: int | None) -> Spe
     speech_checks.check(pcm, rate, sentence, where=f"piper {name}", rate=request.rate)
     seconds = len(pcm) / 2 / rate
     if sounds is None:
-        return Speech(pcm, rate, shared_by_letters([word.spoken for word in sentence.words], seconds), exact=False)
+        spans = shared_by_letters([word.spoken for word in sentence.words], seconds)
+        return Speech(pcm, rate, spans, exact=False), ()
     alone = [loaded.phonemes_alone(word.spoken) if word.spoken else () for word in sentence.words]
-    return Speech(pcm, rate, word_spans(alone, sounds, seconds=seconds), exact=True)
+    return Speech(pcm, rate, word_spans(alone, sounds, seconds=seconds), exact=True), tuple(sounds)
 
 
 def _noise_start(request: SpeechRequest, chunk: int) -> int:
@@ -281,7 +303,12 @@ def _noise_start(request: SpeechRequest, chunk: int) -> int:
 
 
 def _inferred(
-    loaded: _Loaded, chunk: list[str], request: SpeechRequest, speaker: int | None, noise_start: int
+    loaded: _Loaded,
+    chunk: list[str],
+    request: SpeechRequest,
+    speaker: int | None,
+    noise_start: int,
+    noise: tuple[float | None, float | None],
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64] | None]:
     """The wave, and how many samples each phoneme id lasts where the network tells it."""
     import numpy as np
@@ -291,7 +318,11 @@ def _inferred(
 
     config = loaded.voice.config
     ids = loaded.voice.phonemes_to_ids(chunk)
-    scales = [config.noise_scale, config.length_scale / request.rate, config.noise_w_scale]
+    scales = [
+        config.noise_scale if noise[0] is None else noise[0],
+        config.length_scale / request.rate,
+        config.noise_w_scale if noise[1] is None else noise[1],
+    ]
     inputs = {
         "input": np.array([ids], dtype=np.int64),
         "input_lengths": np.array([len(ids)], dtype=np.int64),

@@ -1,0 +1,158 @@
+"""Who speaks when: sentences of all requests in turn, one on each core, and no more requests than can be served.
+
+A request is a row of sentences. The workers take one sentence of each request in turn, so that a short text does not
+wait behind a book, and a long one's first words are there after one sentence. Each worker is a thread of its own:
+the synthesizer leaves the interpreter's lock while it works.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from pipeline.speech_server.faults import Busy
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+# How far a request is spoken ahead of whoever listens: enough that no core waits, little enough that a client that
+# stops reading holds no memory.
+_AHEAD = 8
+
+
+@dataclass(slots=True)
+class Order(Generic[T, R]):
+    """One request's sentences on their way."""
+
+    todo: deque[tuple[T, Future[R]]]
+    """Not begun yet."""
+    coming: deque[Future[R]]
+    """In the order in which they are wanted; not taken yet."""
+    running: int = 0
+    gone: bool = False
+    condition: threading.Condition = field(default_factory=threading.Condition)
+
+
+class Booth(Generic[T, R]):
+    """`speak(sentence)` runs on `threads` threads; at most `most` requests are in here at once."""
+
+    def __init__(self, speak: Callable[[T], R], *, threads: int, most: int) -> None:
+        self._speak = speak
+        self._most = most
+        self._orders: deque[Order[T, R]] = deque()
+        self._inside = 0
+        self._closing = False
+        self._lock = threading.Lock()
+        self._work = threading.Condition(self._lock)
+        self._workers = [
+            threading.Thread(target=self._keep_speaking, name=f"booth-{number}", daemon=True)
+            for number in range(threads)
+        ]
+        for worker in self._workers:
+            worker.start()
+
+    @property
+    def inside(self) -> int:
+        """How many requests are being served or wait."""
+        return self._inside
+
+    @property
+    def waiting_sentences(self) -> int:
+        with self._lock:
+            return sum(len(order.todo) for order in self._orders)
+
+    def enter(self, sentences: Sequence[T]) -> Visit[T, R]:
+        """Have the sentences spoken. Raises Busy when there is no room, or the server is stopping."""
+        pairs = [(sentence, Future[R]()) for sentence in sentences]
+        order: Order[T, R] = Order(deque(pairs), deque(future for _, future in pairs))
+        with self._lock:
+            if self._closing:
+                raise Busy("the server is stopping", retry_after_seconds=5)
+            if self._inside >= self._most:
+                raise Busy(
+                    f"{self._inside} requests are being served already",
+                    retry_after_seconds=max(1, len(self._orders) // max(1, len(self._workers))),
+                )
+            self._inside += 1
+            self._orders.append(order)
+            self._work.notify_all()
+        return Visit(self, order)
+
+    def leave(self, order: Order[T, R]) -> None:
+        """The request is served, or its client went away: what was not begun is not begun."""
+        with self._lock:
+            if order.gone:
+                return
+            order.gone = True
+            self._inside -= 1
+            order.todo.clear()
+            if order in self._orders:
+                self._orders.remove(order)
+
+    def took(self) -> None:
+        """A sentence was taken by its listener: there is room for another one ahead."""
+        with self._lock:
+            self._work.notify()
+
+    def close(self) -> None:
+        """Take nothing more in; what is inside is served."""
+        with self._lock:
+            self._closing = True
+            self._work.notify_all()
+
+    def _keep_speaking(self) -> None:
+        while (taken := self._next()) is not None:
+            order, sentence, future = taken
+            try:
+                result = self._speak(sentence)
+            except BaseException as error:  # noqa: BLE001  # it belongs to whoever asked
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+            with self._lock:
+                order.running -= 1
+
+    def _next(self) -> tuple[Order[T, R], T, Future[R]] | None:
+        with self._lock:
+            while True:
+                for _ in range(len(self._orders)):
+                    order = self._orders[0]
+                    self._orders.rotate(-1)
+                    if order.todo and len(order.coming) - len(order.todo) < _AHEAD:
+                        sentence, future = order.todo.popleft()
+                        order.running += 1
+                        if not order.todo:
+                            self._orders.remove(order)
+                        return order, sentence, future
+                if self._closing and not self._orders:
+                    return None
+                self._work.wait()
+
+
+class Visit(Generic[T, R]):
+    """A request inside; leave it by `close`, or by the end of a `with`."""
+
+    def __init__(self, booth: Booth[T, R], order: Order[T, R]) -> None:
+        self._booth = booth
+        self._order = order
+
+    def futures(self) -> Iterator[Future[R]]:
+        """Each sentence's result to wait for, in order; the next one is asked for when this one has been taken."""
+        while self._order.coming:
+            future = self._order.coming[0]
+            yield future
+            self._order.coming.popleft()
+            self._booth.took()
+
+    def close(self) -> None:
+        self._booth.leave(self._order)
+
+    def __enter__(self) -> Visit[T, R]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

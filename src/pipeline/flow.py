@@ -74,7 +74,7 @@ class Desk:
         """Work that follows once the script is there: rule, resource and units, estimated from the length asked."""
         expected = (
             (speech.RULE, topic.words * _LETTERS_A_WORD),
-            (mix.RULE, float(topic.words)),
+            *((rule, float(topic.words)) for rule in mix.ALWAYS),
             (captions.RULE, float(topic.words)),
         )
         return [(rule.name, rule.resource, units) for rule, units in expected if rule.name not in seen]
@@ -101,7 +101,8 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: Edited | None = None
     said = utterances.of(script, desk.pronunciations)
     spoken = yield from speech.speak(said, desk.voice, who.voice, speaker=who.speaker, rate=desk.rate)
     notice = NOTICE_READ if origin is None else NOTICE if edited is None else NOTICE_EDITED
-    programme = yield from mix.mix(script, spoken, desk.sound, topic, notice)
+    mixed = yield from mix.mix(script, spoken, desk.sound, topic, notice)
+    programme = mixed.programme
     captioned = yield from captions.caption(programme, script.language, words=script.word_count)
 
     pieces = {
@@ -110,8 +111,8 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: Edited | None = None
         "captions.srt": Piece(captioned, "captions.srt"),
         "transcript.json": Piece(captioned, "transcript.json"),
     }
-    if desk.sound.flac:
-        pieces["audio.flac"] = Piece(programme, "audio.flac")
+    if mixed.flac is not None:
+        pieces["audio.flac"] = Piece(mixed.flac, "audio.flac")
     fixed = {}
     if edited is None and written is not None:
         pieces[SCRIPT] = Piece(written.artifact, SCRIPT)

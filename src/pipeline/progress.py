@@ -8,8 +8,14 @@ from pipeline.build.runner import Event, Kind
 
 STAGES = ("script", "speech", "mix", "captions")
 
-# Which column a step's place belongs to. A small model's script is made of several passages.
-_STAGE_OF = {"passage": "script", "script": "script", "speech": "speech", "mix": "mix", "captions": "captions"}
+# Which column a step's place belongs to. A small model's script is made of several passages, a mix of its sentences.
+_STAGE_OF = {
+    "passage": "script",
+    "script": "script",
+    "speech": "speech",
+    **dict.fromkeys(("level", "gain", "sound", "mix", "flac"), "mix"),
+    "captions": "captions",
+}
 
 
 @dataclass(slots=True)

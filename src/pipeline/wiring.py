@@ -121,7 +121,9 @@ def desk(project: Path, loaded: Loaded, writer: Choice[Writer], voice: Choice[Vo
         tries=settings.writer_tries,
         fingerprint=fingerprint_of(
             {
-                "rules": [[rule.name, rule.version] for rule in (*script.RULES, speech.RULE, mix.RULE, captions.RULE)],
+                "rules": [
+                    [rule.name, rule.version] for rule in (*script.RULES, speech.RULE, *mix.RULES, captions.RULE)
+                ],
                 "writer": _identity(writer),
                 "voices": _voices(voice),
                 "prompts": read_prompts(project, prompts),

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import threading
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -161,8 +162,17 @@ def test_editing_one_sentence_speaks_one_sentence(project: Project) -> None:
     script.write_text(mine)
 
     assert project.reasons() == {
-        ("speech", "text changed"), ("mix", "follows from speech"), ("captions", "follows from mix"),
-    }  # fmt: skip
+        ("speech", "text changed"),
+        ("level", "follows from speech"),
+        ("gain", "follows from level"),
+        ("sound", "follows from gain, speech"),
+        ("mix", "follows from level, sound, speech"),
+        ("captions", "follows from mix"),
+    }
+    (plan,) = project.plan().episodes
+    assert sorted(Counter(verdict.step.place for verdict in plan.to_make).items()) == [
+        ("captions", 1), ("gain", 1), ("level", 1), ("mix", 1), ("sound", 1), ("speech", 1),
+    ]  # fmt: skip
     assert project.built() == 1
     assert script.read_text() == mine
     assert (project.output / "the-log" / "audio.mp3").read_bytes() != before

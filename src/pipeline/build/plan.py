@@ -100,9 +100,23 @@ def _judge(step: Step, found: Artifact | None, seen: _Seen, earlier: Trail | Non
         seen.verdicts.append(Verdict(step, make=False, why="up to date"))
         return found
     promise = Promise(step.key)
-    seen.verdicts.append(Verdict(step, make=True, why=why(step, earlier, seen.promised)))
+    hinges_on = _hinges_on(step, seen.promised, earlier)
+    if hinges_on:
+        seen.verdicts.append(Verdict(step, make=False, why=f"kept, unless {_and(hinges_on)} changes"))
+    else:
+        seen.verdicts.append(Verdict(step, make=True, why=why(step, earlier, seen.promised)))
     seen.promised[promise.digest] = step.place
     return promise
+
+
+def _hinges_on(step: Step, promised: Mapping[str, str], earlier: Trail | None) -> list[str]:
+    """The steady inputs that are only promised yet, where all the others are as they were for one of the last time's
+    steps; empty where the step is to be made in any case.
+    """
+    open_ = sorted(name for name in step.steady if any(_mentions(step.inputs.get(name), digest) for digest in promised))
+    settled = {name: digest for name, digest in _inputs(step).items() if name not in open_}
+    before = (earlier or {}).get(step.place, [])
+    return open_ if any(settled.items() <= then.items() for then in before) else []
 
 
 def note(trail: Trail, step: Step) -> None:

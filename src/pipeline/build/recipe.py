@@ -84,6 +84,9 @@ class Step:
     """What a person sees while it runs: `sentence 3 of 12`."""
     units: float = 1.0
     """How much work it is (words, seconds), for estimates from what was measured."""
+    steady: frozenset[str] = frozenset()
+    """Inputs that mostly come out as they were when what they follow from has changed: a rounded measurement. A plan
+    takes such an input, while it is only promised, for unchanged."""
 
     @cached_property
     def key(self) -> str:

@@ -1,42 +1,24 @@
 """The programme as a file that people play: MP3 for every player, FLAC for those who work on with it.
 
-Everything happens in memory and nothing depends on the clock: the same samples and tags give the same bytes, with the
-same build of FFmpeg's libraries. The MP3's Xing header says how many samples the encoder put before and after, so a
-decoder drops them and a caption's second is the file's second.
+Nothing depends on the clock: the same sounds and tags give the same bytes, with the same build of FFmpeg's libraries. A
+caption's second is the file's second: an MP3's header says how many samples come out before the first, and players
+drop them.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.domain.timeline import Chapter
 from pipeline.media import id3
-from pipeline.media.loudness import Loudness, measure_frames
+from pipeline.media.mp3 import join
 from pipeline.media.pcm import frames
 
 if TYPE_CHECKING:
-    from av import AudioFrame
-    from av.audio.stream import AudioStream
-    from av.container import OutputContainer
-
-    from pipeline.media.pcm import Samples
-
-MP3_RATE = 44100
-"""Hz. Some players handle nothing below it well (MPEG-2 layer III), and Piper's voices have 16,000 or 22,050."""
-
-MP3_KBITS = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
-"""What MPEG-1 layer III has; an encoder would take the next one without a word."""
-
-# LAME makes everything it encodes a twentieth quieter, against clipping (3.100: the default of `--scale`; measured:
-# 0.950 at every bit rate). That is 0.45 dB, as much as the loudness may be off; so it is given that much more.
-_LAME_SCALE = 0.95
-
-# LAME's 7 encodes 1.6 times as fast as its default, 5, and at 96 kbit/s comes closer to the original in all bands
-# from 200 Hz to 8 kHz (by 1 to 3 dB, on Piper's speech).
-_LAME_SPEED = "7"
+    from pipeline.media.pcm import Wave
 
 # No version of the encoder in the file.
 _EXACT_FILE = {"fflags": "+bitexact"}
@@ -61,22 +43,19 @@ class Tags:
 
 
 def mp3(
-    samples: Samples,
-    sample_rate: int,
+    sounds: Iterable[tuple[int, bytes]],
+    frame_count: int,
     *,
     tags: Tags,
     chapters: Sequence[Chapter] = (),
     cover: bytes | None = None,
     kbits: int = 96,
 ) -> bytes:
-    """44.1 kHz mono MP3 at a constant bit rate, with ID3v2.4 tags and chapters.
+    """44.1 kHz mono MP3 at a constant bit rate, with ID3v2.4 tags and chapters, of sounds that are encoded already:
+    each one's first frame, in rising order, and its frames.
 
-    `cover` is a PNG or JPEG. Raises ValueError for another picture, and for a bit rate that MP3 does not have.
+    `cover` is a PNG or JPEG. Raises ValueError for another picture.
     """
-    if kbits not in MP3_KBITS:
-        raise ValueError(f"MP3 has no {kbits} kbit/s; it has {', '.join(map(str, MP3_KBITS))}")
-    import av
-
     head = id3.tag(
         {
             "TIT2": tags.title,
@@ -91,20 +70,20 @@ def mp3(
         chapters=chapters,
         cover=cover or b"",
     )
-    file = io.BytesIO()
-    # FFmpeg's own tag is switched off; the Xing header it still writes.
-    with av.open(file, "w", format="mp3", options={**_EXACT_FILE, "id3v2_version": "0"}) as container:
-        stream = container.add_stream(
-            "libmp3lame", rate=MP3_RATE, layout="mono", options={**_EXACT_CODEC, "compression_level": _LAME_SPEED}
-        )
-        stream.format = av.AudioFormat("fltp")
-        stream.bit_rate = kbits * 1000
-        _fill(container, stream, frames(samples, sample_rate, scale=1 / _LAME_SCALE))
-    return head + file.getvalue()
+    return head + join(sounds, frame_count, kbits=kbits)
 
 
-def flac(samples: Samples, sample_rate: int, *, tags: Tags, chapters: Sequence[Chapter] = ()) -> bytes:
-    """The samples as they are, at their own rate, without loss; tags and chapters as Vorbis comments."""
+def flac(
+    sounds: Iterable[tuple[float, Wave]],
+    sample_rate: int,
+    seconds: float,
+    *,
+    tags: Tags,
+    chapters: Sequence[Chapter] = (),
+) -> bytes:
+    """The programme in 16 bits without loss; tags and chapters as Vorbis comments. `sounds` are each one's start in
+    seconds, in rising order, and its samples; they are taken one by one, and never held together.
+    """
     import av
 
     file = io.BytesIO()
@@ -123,34 +102,26 @@ def flac(samples: Samples, sample_rate: int, *, tags: Tags, chapters: Sequence[C
         container.metadata.update(_vorbis_chapters(chapters))
         stream = container.add_stream("flac", rate=sample_rate, layout="mono", options=_EXACT_CODEC)
         stream.format = av.AudioFormat("s16")
-        _fill(container, stream, frames(samples, sample_rate))
+        place = 0
+        for wave in _with_silence(sounds, sample_rate, seconds):
+            for frame in frames(wave, sample_rate, first=place):
+                container.mux(stream.encode(frame))
+            place += len(wave)
+        container.mux(stream.encode(None))
     return file.getvalue()
 
 
-def measure_file(data: bytes) -> Loudness:
-    """Loudness and true peak of a finished file, as a player's decoder hears it."""
-    import av
+def _with_silence(sounds: Iterable[tuple[float, Wave]], sample_rate: int, seconds: float) -> Iterator[Wave]:
+    """The sounds at their places, and the silence before, between and after them."""
+    import numpy as np
 
-    with av.open(io.BytesIO(data), "r") as container:
-        return measure_frames(container.decode(audio=0))
-
-
-def seconds_of(data: bytes) -> float:
-    """How long a finished file plays, without what the encoder put before and after the sound."""
-    import av
-
-    with av.open(io.BytesIO(data), "r") as container:
-        stream = container.streams.audio[0]
-        if stream.duration is None or stream.time_base is None:
-            raise ValueError("the file does not say how long it is")
-        return float(stream.duration * stream.time_base)
-
-
-def _fill(container: OutputContainer, stream: AudioStream, sound: Iterator[AudioFrame]) -> None:
-    """Encode and write all of it; the stream brings frames to its encoder's rate, format and size."""
-    for frame in sound:
-        container.mux(stream.encode(frame))
-    container.mux(stream.encode(None))
+    place = 0
+    for start, wave in sounds:
+        first = round(start * sample_rate)
+        yield np.zeros(first - place, dtype=np.float32)
+        yield wave
+        place = first + len(wave)
+    yield np.zeros(max(0, round(seconds * sample_rate) - place), dtype=np.float32)
 
 
 def _vorbis_chapters(chapters: Sequence[Chapter]) -> dict[str, str]:

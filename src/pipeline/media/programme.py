@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.domain.sentence import Pause
 from pipeline.domain.timeline import Chapter, Span, TimedSentence, TimedWord, Timeline
-from pipeline.media.pcm import resampled
+from pipeline.media.mp3 import frame_count
+from pipeline.media.pcm import FRAME_SECONDS
 
 if TYPE_CHECKING:
     from pipeline.media.pcm import Samples
@@ -62,12 +63,22 @@ class Pauses:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """The part of a clip that is heard."""
+
+    samples: Samples
+    start_seconds: float
+    """How much silence was cut off before it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Clip:
     """One spoken sentence at its place in the script."""
 
-    pcm: bytes
-    """16-bit signed little-endian, mono."""
-    sample_rate: int
+    start_seconds: float
+    """Where the heard part begins in the clip."""
+    seconds: float
+    """How long the heard part is."""
     spans: tuple[Span, ...]
     """One span for each word, in seconds from the clip's first sample."""
     words: tuple[str, ...]
@@ -83,61 +94,53 @@ class Clip:
 
 
 @dataclass(frozen=True, slots=True)
-class Programme:
-    """The whole episode as sound, not yet at its loudness."""
+class Places:
+    """Where each sentence begins, and how long the programme is, in MP3 frames (`pcm.FRAME_SECONDS`)."""
 
-    samples: Samples
-    sample_rate: int
-    timeline: Timeline
+    firsts: tuple[int, ...]
+    frame_count: int
 
 
-def assemble(clips: Sequence[Clip], *, chapter_titles: Sequence[str], pauses: Pauses | None = None) -> Programme:
-    """Put the sentences one after another; `chapter_titles` holds one title a segment.
-
-    The programme has the highest of the clips' rates; a segment without a sentence gets no chapter. Raises
-    ValueError for no clips at all and for a segment that has no title.
-    """
+def cut(pcm: bytes, sample_rate: int) -> Cut:
+    """The part of a clip (16-bit signed little-endian, mono) that is heard, its ends brought to zero."""
     import numpy as np
 
-    if not clips:
+    whole: Samples = np.frombuffer(pcm, dtype="<i2").astype(np.int16, copy=False)
+    start, end = _heard(whole, sample_rate)
+    return Cut(_faded(whole[start:end], sample_rate), start / sample_rate)
+
+
+def places(seconds: Sequence[float], silences: Sequence[float], pauses: Pauses) -> Places:
+    """Sentences of so many seconds, each with so many seconds of quiet after it, put on the grid of frames.
+
+    A sentence begins with a frame, so that its sound never depends on what is before it: a pause is up to 13 ms
+    longer or shorter than asked for, and never shorter than it takes a frame to fall silent. The last sentence's
+    quiet is the programme's tail. Raises ValueError for no sentence at all.
+    """
+    if not seconds:
         raise ValueError("a programme has at least one sentence")
-    pauses = pauses or Pauses()
-    rate = max(clip.sample_rate for clip in clips)
-    sounds = [_Sound.of(clip, rate) for clip in clips]
-    starts, length = _places(clips, sounds, rate, pauses)
+    kept = _BEFORE_SECONDS + _AFTER_SECONDS
+    after = [*(max(0.0, silence - kept) for silence in silences[:-1]), pauses.tail]
+    place = round(pauses.lead_in / FRAME_SECONDS)
+    firsts = []
+    for length, quiet in zip(seconds, after, strict=True):
+        firsts.append(place)
+        place = max(place + frame_count(length), round(place + (length + quiet) / FRAME_SECONDS))
+    return Places(tuple(firsts), place)
 
-    samples: Samples = np.zeros(length, dtype=np.int16)
-    sentences = []
-    for clip, sound, start in zip(clips, sounds, starts, strict=True):
-        samples[start : start + len(sound.samples)] = sound.samples
-        sentences.append(_timed(clip, sound, start / rate, rate))
 
-    seconds = length / rate
-    timeline = Timeline(
+def timeline(clips: Sequence[Clip], at: Places, chapter_titles: Sequence[str]) -> Timeline:
+    """When everything is heard; `chapter_titles` holds one title a segment, a segment without a sentence gets no
+    chapter. Raises ValueError for a segment that has no title.
+    """
+    sentences = [_timed(clip, first * FRAME_SECONDS) for clip, first in zip(clips, at.firsts, strict=True)]
+    seconds = at.frame_count * FRAME_SECONDS
+    return Timeline(
         sentences=tuple(sentences),
         chapters=_chapters(sentences, chapter_titles, seconds),
         seconds=seconds,
         exact=all(clip.exact for clip in clips),
     )
-    return Programme(samples, rate, timeline)
-
-
-@dataclass(frozen=True, slots=True)
-class _Sound:
-    """A clip at the programme's rate, without the silence around it."""
-
-    samples: Samples
-    cut_seconds: float
-    """How much silence was cut off before it."""
-
-    @classmethod
-    def of(cls, clip: Clip, rate: int) -> _Sound:
-        import numpy as np
-
-        raw: Samples = np.frombuffer(clip.pcm, dtype="<i2").astype(np.int16, copy=False)
-        whole = resampled(raw, clip.sample_rate, rate)
-        start, end = _heard(whole, rate)
-        return cls(_faded(whole[start:end], rate), start / rate)
 
 
 def _heard(samples: Samples, rate: int) -> tuple[int, int]:
@@ -171,22 +174,10 @@ def _faded(samples: Samples, rate: int) -> Samples:
     return faded
 
 
-def _places(clips: Sequence[Clip], sounds: Sequence[_Sound], rate: int, pauses: Pauses) -> tuple[list[int], int]:
-    """The sample at which each clip begins, and the programme's length in samples."""
-    kept = _BEFORE_SECONDS + _AFTER_SECONDS
-    starts = []
-    place = round(rate * pauses.lead_in)
-    for clip, sound in zip(clips, sounds, strict=True):
-        starts.append(place)
-        end = place + len(sound.samples)
-        place = end + round(rate * max(0.0, pauses.after(clip.pause, clip.words[-1]) - kept))
-    return starts, end + round(rate * pauses.tail)
-
-
-def _timed(clip: Clip, sound: _Sound, start: float, rate: int) -> TimedSentence:
+def _timed(clip: Clip, start: float) -> TimedSentence:
     """The clip's words in programme time. A word that reaches into silence that was cut off ends where it was cut."""
-    end = start + len(sound.samples) / rate
-    moved = start - sound.cut_seconds
+    end = start + clip.seconds
+    moved = start - clip.start_seconds
 
     def inside(seconds: float) -> float:
         return min(max(seconds + moved, start), end)

@@ -23,9 +23,16 @@ class SpokenSentence:
 
     def load(self) -> tuple[bytes, int, tuple[Span, ...], bool]:
         """PCM (16-bit mono), sample rate, a span for each word in seconds, and whether the spans are exact."""
+        return (*self.sound(), *self.times())
+
+    def sound(self) -> tuple[bytes, int]:
+        """PCM (16-bit mono), and its sample rate."""
+        return self.artifact.read("pcm"), json.loads(self.artifact.read("times.json"))["sample_rate"]
+
+    def times(self) -> tuple[tuple[Span, ...], bool]:
+        """A span for each word in seconds, and whether they are exact."""
         about = json.loads(self.artifact.read("times.json"))
-        spans = tuple(Span(start, end) for start, end in about["spans"])
-        return self.artifact.read("pcm"), about["sample_rate"], spans, about["exact"]
+        return tuple(Span(start, end) for start, end in about["spans"]), about["exact"]
 
 
 def speak(

@@ -1,13 +1,15 @@
-"""How sentences are spoken by a Piper server over HTTP: upstream's own, in both its shapes.
+"""How sentences are spoken by a Piper server over HTTP: ours, and upstream's own in both its shapes.
 
-Upstream's server answers an unknown voice or speaker with the default one and status 200, tells phoneme lengths only
-afterwards and only for the last text anybody sent, and labels its sound as HTML (piper1-gpl 1.3 to 1.8,
-http_server.py). So the list of voices is read before a sentence is sent, the sound is judged by its bytes, and word
-times are taken only where they are provably of the sentence that was sent.
+Ours takes a sentence word by word and answers with the time of each. Upstream's answers an unknown voice or speaker
+with the default one and status 200, tells phoneme lengths only afterwards and only for the last text anybody sent, and
+labels its sound as HTML (piper1-gpl 1.3 to 1.8, http_server.py). So the list of voices is read before a sentence is
+sent, the sound is judged by its bytes, and word times are taken only where they are provably of the sentence that was
+sent.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import struct
@@ -32,6 +34,8 @@ from pipeline.ports import Speech, SpeechRequest, VoiceIdentity
 from pipeline.text import alignment
 
 _ENGINE = "piper-server"
+# What only our own server says of each voice in /voices (speech_server/app.py).
+_OURS = "media_pipeline"
 _IS_IT_PIPER = "Is this Piper? See PIPER_BASE_URL, and what listens there."
 # How long the list of voices is believed. Reading it costs the server a few milliseconds a voice; after every
 # failure it is read again at once, because a server that was away may have come back with other voices.
@@ -50,10 +54,12 @@ class Contract(StrEnum):
     """From 1.5."""
     ROOT = "POST /"
     """Up to 1.4: no /info, and so no times."""
+    OURS = "POST /synthesize with words"
+    """The speech server of this project: sound and the time of each word in one answer, for every voice."""
 
     @property
     def path(self) -> str:
-        return self.value.partition(" ")[2]
+        return self.value.split(" ")[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +145,8 @@ class PiperServer:
             contract = self._known_contract()
             question = listed.question(text, speaker, request.rate)
             name = listed.identity.name
+            if contract is Contract.OURS:
+                return self._said_in_full(request, listed, speaker)
             if contract is Contract.SYNTHESIZE and name not in self._without_times:
                 with self._one_at_a_time:
                     pcm, sample_rate = self._sound(contract, question)
@@ -177,6 +185,10 @@ class PiperServer:
                     where=self._service.where,
                     hint=_IS_IT_PIPER,
                 )
+            if configs and all(_OURS in config for config in configs.values()):
+                contract = Contract.OURS
+            elif contract is Contract.OURS:
+                contract = Contract.SYNTHESIZE
             self._listed = {name: self._parsed(name, config, contract) for name, config in configs.items()}
             self._contract = contract
             self._listed_at = time.monotonic()
@@ -209,6 +221,7 @@ class PiperServer:
             several = int(config.get("num_speakers") or 1) > 1
             speaker_ids = {str(k): int(v) for k, v in (config.get("speaker_id_map") or {}).items()} if several else {}
             inference = {str(k): float(v) for k, v in (config.get("inference") or {}).items()}
+            own = config.get(_OURS) or {}
             language = _language(config, name)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise EngineNonsense(
@@ -219,7 +232,8 @@ class PiperServer:
         identity = VoiceIdentity(
             engine=_ENGINE,
             name=name,
-            digest=_digest(config, contract),
+            digest=str(own["digest"]) if own else _digest(config, contract),
+            licence=str(own.get("licence", "")),
             details={"server": self._service.base_url, "contract": contract.value},
             language=language,
             sample_rate=sample_rate,
@@ -294,6 +308,46 @@ class PiperServer:
                 same = abs(sum(sound.seconds for sound in sounds) - seconds) <= _SAME_LENGTH_SECONDS
                 return sounds if same else ()
         return ()
+
+    def _said_in_full(self, request: SpeechRequest, listed: _Listed, speaker: str) -> Speech:
+        """From our own server. Raises EngineNonsense where its times are not of this very sentence and sound."""
+        words = request.sentence.words
+        question = {
+            "text": "",
+            "voice": listed.identity.name,
+            "speaker": speaker or None,
+            "words": [[word.shown, word.spoken] for word in words],
+            "rate": request.rate,
+            "seed": request.seed,
+            "timings": True,
+        }
+        answer = self._service.ask("POST", Contract.OURS.path, body=question)
+        told = _json(self._service.accept(answer))
+        try:
+            sound = base64.b64decode(told["audio"], validate=True)
+            spans = tuple(Span(float(word["start"]), float(word["end"])) for word in told["words"])
+            exact = bool(told["exact"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise EngineNonsense(
+                f"its answer cannot be read ({error!r})",
+                where=self._service.where,
+                hint=_IS_IT_PIPER,
+                answer=answer.body[:2000].decode("utf-8", "replace"),
+            ) from error
+        pcm, sample_rate = read_wav(sound, where=self._service.where)
+        seconds = len(pcm) / 2 / sample_rate
+        if len(spans) != len(words) or any(not 0 <= span.start <= span.end <= seconds + 0.001 for span in spans):
+            raise EngineNonsense("its word times are not those of the sentence", where=self._service.where)
+        speech_checks.check(
+            pcm,
+            sample_rate,
+            request.sentence,
+            where=f"{self._service.where}, voice {listed.identity.name}",
+            rate=request.rate,
+            expected_sample_rate=listed.identity.sample_rate,
+        )
+        self._stop_if_asked()
+        return Speech(pcm, sample_rate, spans, exact)
 
     def _stop_if_asked(self) -> None:
         if self._stop.is_set():

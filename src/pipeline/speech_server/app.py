@@ -198,7 +198,7 @@ def _with_times(said: Sequence[Said], rate: int) -> dict[str, Any]:
     start = 0.0
     for one in said:
         for word, span in zip(one.sentence.words, one.speech.spans, strict=True):
-            words.append({"word": word.shown, "start": round(start + span.start, 6), "end": round(start + span.end, 6)})
+            words.append({"word": word.shown, "start": start + span.start, "end": start + span.end})
         place = start
         for heard in one.sounds:
             phonemes.append({"phoneme": heard.symbol, "start": round(place, 6), "seconds": round(heard.seconds, 6)})

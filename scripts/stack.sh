@@ -188,9 +188,9 @@ pipeline() {
             prepare
             # shellcheck disable=SC2086  # nothing, or one option
             if [ -n "$(compose ps --quiet --status running manager 2>/dev/null)" ]; then
-                compose exec $terminal manager pipeline "$@"
+                compose exec $terminal -e LOG_FORMAT=text manager pipeline "$@"
             else
-                compose run --rm --no-deps $terminal manager "$@"
+                compose run --rm --no-deps $terminal -e LOG_FORMAT=text manager "$@"
             fi
             ;;
     esac

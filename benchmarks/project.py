@@ -48,8 +48,8 @@ def reading(words: int, *, seed: int = 0) -> str:
     lines, count, number = [], 0, 0
     while count < words:
         sentence = SENTENCES[(number + seed) % len(SENTENCES)]
-        ordinal = f"Page {seed * 1000 + number + 1}."
-        lines.append(f"{ordinal} {sentence}")
+        # Within the sentence: by itself "Page 7." would be one more, and the rest the same as ten pages before.
+        lines.append(f"Page {seed * 1000 + number + 1} says: {sentence}")
         count += len(lines[-1].split())
         number += 1
     paragraphs = "\n\n".join(" ".join(lines[at : at + 4]) for at in range(0, len(lines), 4))

@@ -259,7 +259,11 @@ def choose_voice(project: Path, settings: Settings, tls: Tls, digests: Digests, 
         from pipeline.engines.piper import Piper
 
         return Piper(
-            [project / settings.voices_dir], threads=settings.cores or available_cores(), stop=stop, digest=digests
+            [project / settings.voices_dir],
+            threads=settings.cores or available_cores(),
+            stop=stop,
+            digest=digests,
+            ready=project / settings.data_dir / "ready",
         )
 
     return choose(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,39 @@ def test_the_outlook_ends_where_the_content_decides_and_says_so(store: Store) ->
     assert whole.whole
     assert whole.result == "end"
     assert len(whole.verdicts) == 3
+
+
+def served(kitchen: Kitchen, salt: str, *dishes: str) -> Flow[object]:
+    """Dishes seasoned alike by what was measured on something that changes."""
+    (measured,) = yield [kitchen.step("measured", {"of": salt})]
+    return (
+        yield [
+            replace(
+                kitchen.step(dish, {"seasoning": measured.part_digest("bytes")}, place="dish"),
+                steady=frozenset({"seasoning"}),
+            )
+            for dish in dishes
+        ]
+    )
+
+
+def test_what_hinges_on_a_steady_measurement_alone_is_taken_to_stay(store: Store) -> None:
+    """The measurement is promised: the soup is as it was but for that, the pie is new."""
+    kitchen = Kitchen()
+    make_all(served(kitchen, "a pinch", "soup"), store)
+    earlier = look_through(served(kitchen, "a pinch", "soup"), store.find).trail
+    outlook = look_through(served(kitchen, "two pinches", "soup", "pie"), store.find, earlier)
+
+    assert [(verdict.step.label, verdict.make, verdict.why) for verdict in outlook.verdicts] == [
+        ("measured", True, "of changed"),
+        ("soup", False, "kept, unless seasoning changes"),
+        ("pie", True, "follows from measured"),
+    ]
+
+
+def test_a_steady_measurement_that_stays_has_nothing_made_again(store: Store) -> None:
+    kitchen = Kitchen()
+    make_all(served(kitchen, "a pinch", "soup"), store)
+    make_all(served(kitchen, "two pinches", "soup", "pie"), store)
+
+    assert kitchen.made == {"measured": 2, "soup": 1, "pie": 1}

@@ -10,7 +10,8 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from pipeline.engines.piper.graph import NOISE_START, POOL_SIZE, VoiceGraph, prepare
+from pipeline.engines.piper.graph import POOL_SIZE, VoiceGraph, prepare
+from pipeline.engines.piper.network import NOISE_START
 
 
 def network(*nodes: onnx.NodeProto, outputs: tuple[str, ...], opset: int = 15) -> onnx.ModelProto:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.domain.sentence import Sentence, Word
+from pipeline.engines.piper import network
 from pipeline.engines.piper.folders import VoiceFiles, VoiceFolders, file_digest, speaker_numbers
 from pipeline.errors import EngineNonsense, EngineRefused, EngineUnavailable, InputError, Interrupted
 from pipeline.media import speech_checks
@@ -64,11 +65,14 @@ class Piper:
         threads: int,
         stop: threading.Event,
         digest: Callable[[Path], str] = file_digest,
+        ready: Path | None = None,
     ) -> None:
         """`threads` bounds how many sentences are spoken at once, and with them the memory; the callers bring the
-        threads. `digest` gives a file's SHA-256 in hex and may remember it between runs."""
+        threads. `digest` gives a file's SHA-256 in hex and may remember it between runs; in the folder `ready`
+        voices are kept as onnxruntime wants them, 67 MB for a medium one, and load in a fifth of the time."""
         self._folders = VoiceFolders(folders, digest)
         self._look_lock = threading.Lock()
+        self._kept_in = ready
         self._at_once = threading.BoundedSemaphore(threads)
         self._stop = stop
         self._loaded: dict[str, _Loaded] = {}
@@ -167,45 +171,28 @@ class Piper:
         )
 
     def _ready(self, files: VoiceFiles) -> _Loaded:
-        """The voice, loaded once however many threads ask for it (two seconds), and again when its files changed."""
+        """The voice, loaded once however many threads ask for it, and again when its files changed."""
         with self._look_lock:
             lock = self._load_locks.setdefault(files.name, threading.Lock())
         with lock:
             loaded = self._loaded.get(files.name)
             if loaded is None or loaded.files.signature != files.signature or loaded.files.model != files.model:
-                loaded = self._loaded[files.name] = _load(files)
+                loaded = self._loaded[files.name] = _load(files, self._kept_in)
             return loaded
 
 
-def _load(files: VoiceFiles) -> _Loaded:
+def _load(files: VoiceFiles, ready: Path | None) -> _Loaded:
     try:
-        import onnx
         import onnxruntime
         from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
         from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
         from piper import PiperVoice
         from piper.config import PiperConfig
 
-        from pipeline.engines.piper import graph
         from pipeline.engines.piper.phonemes import phonemes_of
     except ModuleNotFoundError as missing:
-        raise EngineRefused(
-            f"the package {missing.name} is not installed",
-            where="piper",
-            hint="Install the embedded engines: pip install 'media-pipeline[embedded]'.",
-        ) from missing
+        raise _not_installed(missing) from missing
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    # A pattern is kept for each length of input ever seen, and hardly two sentences have the same: without them
-    # it takes a tenth less time and a fifth less memory.
-    options.enable_mem_pattern = False
-    # Planning which buffers may be reused is quadratic in the network's 2,800 nodes and makes three quarters of the
-    # time it takes to load a voice (1.9 s against 0.5 s); the peak of memory is the same without (measured up to
-    # 800 phonemes), because the arena gives freed blocks out again by itself.
-    options.enable_mem_reuse = False
-    options.log_severity_level = 3  # errors; warnings are about the voice's making
     give_back_memory = onnxruntime.RunOptions()
     give_back_memory.add_run_config_entry(*_GIVE_BACK_MEMORY)
     unusable = (
@@ -222,15 +209,16 @@ def _load(files: VoiceFiles) -> _Loaded:
     )
     try:
         config = PiperConfig.from_dict(dict(files.config))
-        prepared = graph.prepare(onnx.load(str(files.model)))
-        session = onnxruntime.InferenceSession(prepared.model, options, providers=["CPUExecutionProvider"])
+        opened = network.opened(files, _session_options, ready)
+    except ModuleNotFoundError as missing:
+        raise _not_installed(missing) from missing
     except unusable as problem:
         raise EngineRefused(
             f"the voice {files.name} cannot be loaded: {problem}",
             where=str(files.model),
             hint=f"Fetch it again with: pipeline voices get {files.name}.",
         ) from problem
-    voice = PiperVoice(config=config, session=session)
+    voice = PiperVoice(config=config, session=opened.session)
 
     @lru_cache(maxsize=20_000)
     def phonemes_alone(spoken: str) -> tuple[str, ...]:
@@ -239,12 +227,37 @@ def _load(files: VoiceFiles) -> _Loaded:
     return _Loaded(
         files,
         voice,
-        session,
+        opened.session,
         give_back_memory,
-        prepared.tells_lengths,
-        prepared.repeatable,
-        prepared.takes_noise_start,
+        opened.tells_lengths,
+        opened.repeatable,
+        opened.takes_noise_start,
         phonemes_alone,
+    )
+
+
+def _session_options() -> onnxruntime.SessionOptions:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    # A pattern is kept for each length of input ever seen, and hardly two sentences have the same: without them
+    # it takes a tenth less time and a fifth less memory.
+    options.enable_mem_pattern = False
+    # Planning which buffers may be reused is quadratic in the network's 2,800 nodes and makes three quarters of the
+    # time it takes to load a voice (1.9 s against 0.5 s); the peak of memory is the same without (measured up to
+    # 800 phonemes), because the arena gives freed blocks out again by itself.
+    options.enable_mem_reuse = False
+    options.log_severity_level = 3  # errors; warnings are about the voice's making
+    return options
+
+
+def _not_installed(missing: ModuleNotFoundError) -> EngineRefused:
+    return EngineRefused(
+        f"the package {missing.name} is not installed",
+        where="piper",
+        hint="Install the embedded engines: pip install 'media-pipeline[embedded]'.",
     )
 
 
@@ -314,8 +327,6 @@ def _inferred(
     import numpy as np
     from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
 
-    from pipeline.engines.piper.graph import NOISE_START
-
     config = loaded.voice.config
     ids = loaded.voice.phonemes_to_ids(chunk)
     scales = [
@@ -331,7 +342,7 @@ def _inferred(
     if config.num_speakers > 1:
         inputs["sid"] = np.array([config.default_speaker_id if speaker is None else speaker], dtype=np.int64)
     if loaded.takes_noise_start:
-        inputs[NOISE_START] = np.array(noise_start, dtype=np.int64)
+        inputs[network.NOISE_START] = np.array(noise_start, dtype=np.int64)
     try:
         outputs = loaded.session.run(None, inputs, loaded.give_back_memory if len(ids) > _LONG_CHUNK_IDS else None)
     except (onnxruntime_errors.Fail, onnxruntime_errors.RuntimeException, MemoryError) as problem:

@@ -16,8 +16,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from piper.patch_voice_with_alignment import add_alignment_output
 
-NOISE_START = "noise_start"
-"""The graph's added input: one int64, at least 0, the place in the pool where the noise of this call begins."""
+from pipeline.engines.piper.network import NOISE_START
 
 # A medium voice draws 192 numbers a frame of 256 samples, 16,500 a second of sound: the pool holds a minute of
 # speech before it comes round. 4 MB.

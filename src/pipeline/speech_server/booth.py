@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from pipeline.speech_server.faults import Busy
@@ -32,9 +32,7 @@ class Order(Generic[T, R]):
     """Not begun yet."""
     coming: deque[Future[R]]
     """In the order in which they are wanted; not taken yet."""
-    running: int = 0
     gone: bool = False
-    condition: threading.Condition = field(default_factory=threading.Condition)
 
 
 class Booth(Generic[T, R]):
@@ -106,17 +104,18 @@ class Booth(Generic[T, R]):
 
     def _keep_speaking(self) -> None:
         while (taken := self._next()) is not None:
-            order, sentence, future = taken
+            sentence, future = taken
+            # Whoever waited may have gone and given the future up; once it is running it cannot be given up any more.
+            if not future.set_running_or_notify_cancel():
+                continue
             try:
                 result = self._speak(sentence)
             except BaseException as error:  # noqa: BLE001  # it belongs to whoever asked
                 future.set_exception(error)
             else:
                 future.set_result(result)
-            with self._lock:
-                order.running -= 1
 
-    def _next(self) -> tuple[Order[T, R], T, Future[R]] | None:
+    def _next(self) -> tuple[T, Future[R]] | None:
         with self._lock:
             while True:
                 for _ in range(len(self._orders)):
@@ -124,10 +123,9 @@ class Booth(Generic[T, R]):
                     self._orders.rotate(-1)
                     if order.todo and len(order.coming) - len(order.todo) < _AHEAD:
                         sentence, future = order.todo.popleft()
-                        order.running += 1
                         if not order.todo:
                             self._orders.remove(order)
-                        return order, sentence, future
+                        return sentence, future
                 if self._closing and not self._orders:
                     return None
                 self._work.wait()

@@ -124,7 +124,8 @@ class _Encoded:
         container, codec, wanted, bits = _CODECS[form]
         self._sink = _Sink()
         # Without a Xing header (its numbers are known at the end only), and each page of Ogg as soon as it is full.
-        options = {"write_xing": "0"} if form == "mp3" else {"page_duration": "200000"} if form == "opus" else {}
+        options = {"flush_packets": "1"}
+        options |= {"write_xing": "0"} if form == "mp3" else {"page_duration": "200000"} if form == "opus" else {}
         self._container: OutputContainer = av.open(self._sink, "w", format=container, options=options)
         self._stream = cast("AudioStream", self._container.add_stream(codec, rate=wanted or rate, layout="mono"))
         if bits:

@@ -77,9 +77,12 @@ def reading(language: str) -> Reading:
     return _READINGS.get(_primary(language), _LATIN)
 
 
-def cues(timeline: Timeline, language: str) -> tuple[Cue, ...]:
-    """All captions of a programme, in order; every word is in exactly one, none crosses a paragraph."""
-    limits = reading(language)
+def cues(timeline: Timeline, language: str, limits: Reading | None = None) -> tuple[Cue, ...]:
+    """All captions of a programme, in order; every word is in exactly one, none crosses a paragraph.
+
+    `limits` are the language's own where no others are given.
+    """
+    limits = limits or reading(language)
     pieces = list(_pieces(timeline.sentences, limits))
     paragraphs = [list(group) for _, group in groupby(range(len(pieces)), key=lambda place: pieces[place].paragraph)]
     made = []

@@ -10,12 +10,14 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from io import BufferedReader
 from pathlib import Path
 
 from pipeline.errors import StoreError
+
+CHUNK_BYTES = 1 << 20
 
 PART_PREFIX = ".part-"
 """Every unfinished file begins with this, so that a later run can know and remove what a killed one left."""
@@ -26,7 +28,12 @@ def write_whole(path: Path, *chunks: bytes) -> None:
 
     Raises StoreError, named by cause, when the disk is full, read-only or not ours; the old file is then untouched.
     """
-    part = stage(path, *chunks)
+    write_chunks(path, chunks)
+
+
+def write_chunks(path: Path, chunks: Iterable[bytes]) -> None:
+    """As `write_whole`, of what need not be in memory all at once."""
+    part = stage_chunks(path, chunks)
     try:
         settle(part, path)
     except OSError as error:
@@ -38,7 +45,26 @@ def stage(path: Path, *chunks: bytes) -> Path:
     """Write a file beside its final name, whole and on the disk, for `settle` to give it that name. Raises
     StoreError, and then leaves nothing.
     """
-    part = path.with_name(f"{PART_PREFIX}{os.getpid()}-{secrets.token_hex(4)}")
+    return stage_chunks(path, chunks)
+
+
+def part_of(path: Path) -> Path:
+    """A new name beside a file's final one, for what is not finished yet."""
+    return path.with_name(f"{PART_PREFIX}{os.getpid()}-{secrets.token_hex(4)}")
+
+
+def chunks_of(path: Path) -> Iterator[bytes]:
+    """A file's bytes, a mebibyte at a time. Raises OSError."""
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
+
+
+def stage_chunks(path: Path, chunks: Iterable[bytes]) -> Path:
+    """As `stage`, of what need not be in memory all at once. Also passes on what `chunks` raises, and then leaves
+    nothing.
+    """
+    part = part_of(path)
     try:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         try:

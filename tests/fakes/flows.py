@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from pipeline.build.recipe import Artifact, Flow, Parts, Step
+from pipeline.build.recipe import Artifact, Flow, Parts, Step, Written
 
 T = TypeVar("T")
 
@@ -17,7 +20,7 @@ class MemoryArtifact:
     """An artifact that lives as long as its test."""
 
     key: str
-    parts: Parts
+    parts: Mapping[str, bytes]
     made_at: str = "2026-01-01T00:00:00Z"
     seconds: float = 0.0
 
@@ -33,6 +36,21 @@ class MemoryArtifact:
 
     def read(self, part: str) -> bytes:
         return self.parts[part]
+
+    def chunks(self, part: str) -> Iterator[bytes]:
+        yield self.parts[part]
+
+
+def _in_memory(parts: Parts) -> dict[str, bytes]:
+    held = {}
+    for name, part in parts.items():
+        if isinstance(part, Written):
+            with TemporaryDirectory() as folder:
+                part.write(Path(folder) / name)
+                held[name] = (Path(folder) / name).read_bytes()
+        else:
+            held[name] = part
+    return held
 
 
 class Memory:
@@ -58,6 +76,6 @@ class Memory:
     def _artifact(self, step: Step) -> Artifact:
         self.wanted.append(step)
         if step.key not in self.artifacts:
-            self.artifacts[step.key] = MemoryArtifact(step.key, step.make())
+            self.artifacts[step.key] = MemoryArtifact(step.key, _in_memory(step.make()))
             self.made.append(step)
         return self.artifacts[step.key]

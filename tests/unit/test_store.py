@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.build.recipe import Step
+from pipeline.build.recipe import Step, Written
 from pipeline.build.store import Damaged, Store, held, held_byte
 from pipeline.errors import StoreError
 from tests.unit.build_steps import RULE, Kitchen
@@ -227,3 +227,41 @@ def test_a_part_that_there_never_was_is_a_key_error(store: Store) -> None:
     made = store.make(Step(RULE, "x", {}, lambda: {"a": b"1"}))
     with pytest.raises(KeyError):
         made.read("b")
+
+
+def test_a_part_may_be_written_to_a_file_beside_others(tmp_path: Path) -> None:
+    def write(path: Path) -> None:
+        path.write_bytes(b"film" * 1_000_000)
+
+    step = Step(RULE, "film", {"name": "film"}, lambda: {"index": b"one", "film": Written(write), "end": b"two"})
+    made = Store(tmp_path).make(step)
+
+    assert b"".join(made.chunks("film")) == made.read("film") == b"film" * 1_000_000
+    assert (made.read("index"), made.read("end")) == (b"one", b"two")
+    assert made.part_length("film") == 4_000_000
+    assert not list(tmp_path.glob("??/.part-*"))
+
+
+def test_a_file_that_could_not_be_written_leaves_nothing(tmp_path: Path) -> None:
+    def write(path: Path) -> None:
+        path.write_bytes(b"half of it")
+        raise OSError(errno.ENOSPC, "no space")
+
+    step = Step(RULE, "film", {"name": "film"}, lambda: {"film": Written(write)})
+    store = Store(tmp_path)
+
+    with pytest.raises(StoreError, match="the disk is full"):
+        store.make(step)
+    assert not list(tmp_path.glob("??/*"))
+    assert store.find(step.key) is None
+
+
+def test_a_flipped_bit_is_found_by_whoever_reads_in_chunks(tmp_path: Path) -> None:
+    step = Step(RULE, "film", {"name": "film"}, lambda: {"film": bytes(3_000_000)})
+    made = Store(tmp_path).make(step)
+    data = bytearray(made.path.read_bytes())
+    data[-1] ^= 1
+    made.path.write_bytes(data)
+
+    with pytest.raises(Damaged):
+        list(made.chunks("film"))

@@ -8,7 +8,7 @@ the outlook end, and says so.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -67,6 +67,9 @@ class Promise:
         return 0
 
     def read(self, part: str) -> bytes:
+        raise NotMadeYet(part)
+
+    def chunks(self, part: str) -> Iterator[bytes]:
         raise NotMadeYet(part)
 
 

@@ -9,15 +9,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Protocol, TypeAlias, TypeVar
 
 Canonical: TypeAlias = "str | int | float | bool | Sequence[Canonical] | Mapping[str, Canonical] | None"
 """What may stand in a step's inputs."""
 
-Parts: TypeAlias = Mapping[str, bytes]
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A part that is too large to be held in memory: an hour of film."""
+
+    write: Callable[[Path], None]
+    """Puts the bytes into a new file of that name; called once, on the step's executor."""
+
+
+Parts: TypeAlias = Mapping[str, bytes | Written]
 """What a step makes: one or more named pieces of bytes, kept together as one artifact."""
 
 
@@ -63,6 +73,10 @@ class Artifact(Protocol):
 
     def read(self, part: str) -> bytes:
         """One part's bytes. Raises NotMadeYet while a plan is only being drawn up."""
+        ...
+
+    def chunks(self, part: str) -> Iterator[bytes]:
+        """One part's bytes, some at a time. What is wrong with them may come out with the last."""
         ...
 
 

@@ -18,7 +18,7 @@ import os
 import re
 import struct
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,9 +26,9 @@ from functools import cached_property
 from pathlib import Path
 from time import perf_counter
 
-from pipeline.build.recipe import Parts, Step
+from pipeline.build.recipe import Parts, Step, Written
 from pipeline.errors import StoreError
-from pipeline.files import disk_error, make_folder, remove_parts, write_whole
+from pipeline.files import CHUNK_BYTES, chunks_of, disk_error, drop, make_folder, part_of, remove_parts, write_chunks
 
 _FORMAT = 1
 _KEY = re.compile(r"[0-9a-f]{64}")
@@ -65,20 +65,30 @@ class StoredArtifact:
 
     def read(self, part: str) -> bytes:
         """Raises Damaged when the bytes are not those that were kept, KeyError for a part there never was."""
+        return b"".join(self._verified(part, self.parts[part].length))
+
+    def chunks(self, part: str) -> Iterator[bytes]:
+        """As `read`, a mebibyte at a time; raises Damaged at the latest after the last one."""
+        return self._verified(part, CHUNK_BYTES)
+
+    def _verified(self, part: str, chunk_bytes: int) -> Iterator[bytes]:
         wanted = self.parts[part]
+        digest, left = hashlib.sha256(), wanted.length
         try:
             with self.path.open("rb") as file:
                 file.seek(wanted.offset)
-                data = file.read(wanted.length)
+                while left and (data := file.read(min(left, chunk_bytes))):
+                    digest.update(data)
+                    left -= len(data)
+                    yield data
         except FileNotFoundError as error:
             raise Damaged(self.key, "its file is gone") from error
         except OSError as error:
             raise disk_error(error, self.path) from error
-        if len(data) != wanted.length:
+        if left:
             raise Damaged(self.key, f"part {part} is cut off")
-        if hashlib.sha256(data).hexdigest() != wanted.digest:
+        if digest.hexdigest() != wanted.digest:
             raise Damaged(self.key, f"part {part} has other bytes than were kept")
-        return data
 
     def part_digest(self, part: str) -> str:
         return self.parts[part].digest
@@ -127,8 +137,7 @@ class Store:
             if found is not None:
                 return found, False
             begun = perf_counter()
-            parts = step.make()
-            return self._keep(step, parts, seconds=perf_counter() - begun), True
+            return self._keep(step, step.make(), begun=begun), True
 
     def set_aside(self, key: str) -> None:
         """Take a damaged artifact out of use; its bytes are kept under `damaged/` for a person to look at."""
@@ -168,29 +177,38 @@ class Store:
             return remove_parts((Path(e.path) for e in os.scandir(self.folder) if e.is_dir()), older_than=older_than)
         return 0
 
-    def _keep(self, step: Step, parts: Parts, *, seconds: float) -> StoredArtifact:
+    def _keep(self, step: Step, parts: Parts, *, begun: float) -> StoredArtifact:
+        path = self._path(step.key)
+        if path.parent not in self._known_folders:
+            make_folder(path.parent)
+            self._known_folders.add(path.parent)
+        files: list[Path] = []
+        try:
+            return self._keep_all(step, {name: _whole(part, path, files) for name, part in parts.items()}, path, begun)
+        finally:
+            for file in files:
+                drop(file)
+
+    def _keep_all(self, step: Step, parts: Mapping[str, bytes | Path], path: Path, begun: float) -> StoredArtifact:
         described = {}
         offset = 0
         for name, data in parts.items():
-            described[name] = {"offset": offset, "length": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-            offset += len(data)
+            length, digest = _measured(data)
+            described[name] = {"offset": offset, "length": length, "sha256": digest}
+            offset += length
         header = json.dumps(
             {
                 "format": _FORMAT,
                 "key": step.key,
                 "rule": f"{step.rule.name}/{step.rule.version}",
                 "made_at": self._clock().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-                "seconds": round(seconds, 4),
+                "seconds": round(perf_counter() - begun, 4),
                 "units": step.units,
                 "parts": described,
             },
             separators=(",", ":"),
         ).encode()
-        path = self._path(step.key)
-        if path.parent not in self._known_folders:
-            make_folder(path.parent)
-            self._known_folders.add(path.parent)
-        write_whole(path, header + b"\n", *parts.values())
+        write_chunks(path, _file_of(header + b"\n", parts.values()))
         kept = _understood(path, step.key, header + b"\n", len(header) + 1 + offset)
         if kept is None:  # what was just written must be readable, or the format is broken
             raise StoreError("an artifact could not be read back", where=str(path))
@@ -256,6 +274,37 @@ def held(path: Path) -> Iterator[None]:
         with suppress(FileNotFoundError):
             path.unlink()
         os.close(descriptor)
+
+
+def _whole(part: bytes | Written, path: Path, files: list[Path]) -> bytes | Path:
+    """A part's bytes, or the file that they were written to, which is noted in `files`. Raises StoreError."""
+    if not isinstance(part, Written):
+        return part
+    file = part_of(path)
+    files.append(file)
+    try:
+        part.write(file)
+    except OSError as error:
+        raise disk_error(error, path) from error
+    return file
+
+
+def _measured(data: bytes | Path) -> tuple[int, str]:
+    """Length and SHA-256."""
+    if isinstance(data, bytes):
+        return len(data), hashlib.sha256(data).hexdigest()
+    with data.open("rb") as file:
+        return os.fstat(file.fileno()).st_size, hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _file_of(header: bytes, parts: Iterable[bytes | Path]) -> Iterator[bytes]:
+    """What an artifact's file holds."""
+    yield header
+    for part in parts:
+        if isinstance(part, bytes):
+            yield part
+        else:
+            yield from chunks_of(part)
 
 
 def _still_named(descriptor: int, path: Path) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline.build.recipe import Artifact
 from pipeline.errors import InputError, StoreError
-from pipeline.files import disk_error, drop, make_folder, open_plain, remove_parts, settle, stage
+from pipeline.files import disk_error, drop, make_folder, open_plain, remove_parts, settle, stage_chunks
 from pipeline.ports import VoiceIdentity, WriterIdentity
 
 MANIFEST = "manifest.json"
@@ -71,10 +71,10 @@ class Edition:
         manifest = {"format": MANIFEST_FORMAT, **self.about(), "made_at": made_at, "files": self.entries}
         return (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode()
 
-    def read(self, name: str) -> bytes:
-        """A file's bytes. Raises Damaged when the artifact is not what it was."""
+    def read(self, name: str) -> Iterable[bytes]:
+        """A file's bytes, some at a time. Raises Damaged when the artifact is not what it was."""
         piece = self.pieces.get(name)
-        return self.fixed[name] if piece is None else piece.artifact.read(piece.part)
+        return (self.fixed[name],) if piece is None else piece.artifact.chunks(piece.part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +119,8 @@ def publish(edition: Edition, folder: Path, *, ours: Collection[str]) -> Publish
         # Everything is on the disk before the first name changes: a disk that is full is found out while the old
         # episode still stands.
         for name in wrong:
-            data = edition.manifest if name == MANIFEST else edition.read(name)
-            staged[name] = stage(folder / name, data)
+            chunks = (edition.manifest,) if name == MANIFEST else edition.read(name)
+            staged[name] = stage_chunks(folder / name, chunks)
         if SCRIPT in wrong:
             _keep_off_edits(folder / SCRIPT, ours)
         for name in sorted(staged, key=lambda name: (name == MANIFEST, name != SCRIPT, name)):

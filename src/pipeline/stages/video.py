@@ -14,10 +14,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
-from pipeline.build.recipe import Artifact, Canonical, Flow, Parts, Rule, Step
+from pipeline.build.recipe import Artifact, Canonical, Flow, Parts, Rule, Step, Written
 from pipeline.domain.timeline import Timeline
 from pipeline.errors import InputError
 from pipeline.media import timeline_file
@@ -227,18 +226,12 @@ def _film(
             film.Piece(segment.begins, segment.ends, artifact.read)
             for artifact, (segment, _) in zip(stretches, parts, strict=True)
         ]
-        with TemporaryDirectory(prefix="film-") as folder:
-            path = Path(folder) / spec.name
-            film.write(
-                path,
-                spec.shape,
-                pieces,
-                sound.read,
-                cues=cues(timeline, about.language),
-                chapters=timeline.chapters,
-                about=about,
-            )
-            return {spec.name: path.read_bytes()}
+        said = cues(timeline, about.language)
+
+        def write(path: Path) -> None:
+            film.write(path, spec.shape, pieces, sound.read, cues=said, chapters=timeline.chapters, about=about)
+
+        return {spec.name: Written(write)}
 
     inputs: Mapping[str, Canonical] = {
         "stretches": [artifact.digest for artifact in stretches],

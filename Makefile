@@ -88,8 +88,8 @@ bench: ## Measure speed and memory, as ratios in one run
 backup: ## Keep input, settings, edits and episodes in one checked file in backups/
 	@scripts/backup.sh
 
-restore: ## Bring a backup back: make restore BACKUP=backups/…
-	@scripts/restore.sh $(BACKUP)
+restore: ## Bring a backup back: make restore BACKUP=backups/… (REPLACE=yes moves what is there aside)
+	@scripts/restore.sh $(BACKUP) $(if $(REPLACE),--replace)
 
 sbom: ## Write down what is inside the images, into dist/ (CycloneDX)
 	docker build -f compose/manager/Dockerfile --target sbom --output type=local,dest=dist .
@@ -108,7 +108,7 @@ lock: ## Lock the dependencies anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	    pyproject.toml -c requirements/runtime.lock -o requirements/manager.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	    --extra speech-server pyproject.toml -c requirements/dev.lock -o requirements/speech-server.lock
+	    requirements/speech-server.in -c requirements/dev.lock -o requirements/speech-server.lock
 	printf 'setuptools>=80\nwheel\n' | uv pip compile --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-header --no-annotate - -o requirements/build.lock
 	echo 'cyclonedx-bom>=7.5' | uv pip compile --universal --python-version 3.11 --generate-hashes \

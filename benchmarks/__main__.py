@@ -24,6 +24,7 @@ ALL = (
     "ten_thousand",
     "mixing",
     "speaking",
+    "speech_server",
     "writing",
     "one_edit",
     "first_episode",

@@ -64,6 +64,7 @@ if [ -n "$secrets" ]; then
 fi
 # The manager may only read input/ and config/; for this once both are shown to it where it may write.
 mkdir -p "$root/input" "$root/config"
+scripts/stack.sh own "$root/input" "$root/config"
 set -- -v "$root/input:/restore/input" -e INPUT_DIR=/restore/input \
     -v "$root/config:/restore/config" -e CONFIG_DIR=/restore/config \
     manager restore --project /project "$@"

@@ -4,6 +4,7 @@
 #   scripts/stack.sh mode                  containers or local, and why
 #   scripts/stack.sh pipeline run          the `pipeline` command with its arguments, wherever it runs
 #   scripts/stack.sh up                    build the images and start the stack; returns when it can produce
+#   scripts/stack.sh own input             give folders to the stack's user, where root calls
 #   scripts/stack.sh compose ps            docker compose with this project's files, settings and user
 #
 # MODE=containers or MODE=local decides; else containers are taken where a Docker Engine answers. What else it reads,
@@ -108,6 +109,13 @@ prepare() {
     fi
 }
 
+# Nothing in a container runs as root, and what root owns it could not write.
+own() {
+    prepare
+    [ "$(id -u)" = 0 ] || return 0
+    chown "$STACK_UID:$STACK_GID" "$@"
+}
+
 choose_user() {
     STACK_UID=$(setting STACK_UID) STACK_GID=$(setting STACK_GID)
     if [ -z "$STACK_UID" ]; then
@@ -209,6 +217,7 @@ case $what in
         pipeline "$@"
         ;;
     up) up ;;
+    own) own "$@" ;;
     compose) compose "$@" ;;
-    *) fail "there are mode, up, pipeline ARGUMENT... and compose ARGUMENT...; see the head of scripts/stack.sh" ;;
+    *) fail "there are mode, up, own, pipeline ARGUMENT... and compose ARGUMENT...; see the head of scripts/stack.sh" ;;
 esac

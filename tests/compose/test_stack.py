@@ -180,7 +180,7 @@ def test_a_service_that_is_killed_comes_back_and_the_run_goes_on(
     (stack.folder / "input" / "killed.md").write_text(f"---\ntitle: While it was away\nmode: read\n---\n{sentences}\n")
     before = stack.inspect("piper")["RestartCount"]
     run = subprocess.Popen(
-        ["scripts/stack.sh", "compose", "exec", "-T", "manager", "pipeline", "run", "killed.md"],
+        ["scripts/stack.sh", "compose", "exec", "-T", "manager", "pipeline", "run", "while-it-was-away"],
         cwd=stack.folder, env=stack.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         stdin=subprocess.DEVNULL,
     )  # fmt: skip
@@ -214,7 +214,7 @@ def test_a_backup_comes_back_after_everything_is_gone(
     for name in ("output", "input"):
         for path in sorted((stack.folder / name).rglob("*"), reverse=True):
             path.unlink() if path.is_file() else path.rmdir()
-    stack.run("make", "restore", f"BACKUP={kept.relative_to(stack.folder)}")
+    stack.run("make", "restore", f"BACKUP={kept.relative_to(stack.folder)}", "REPLACE=yes")
     assert stack.files() == before
     assert "dawn" in (stack.folder / "input" / "the-dawn-chorus.md").read_text().lower()
     manifest = json.loads((script.parent / "manifest.json").read_text())

@@ -177,7 +177,28 @@ up() {
     # Said once at the start: building and fetching take minutes the first time, a moment later on.
     say "starting $STACK_NAME as uid $STACK_UID: images, models, then what needs them"
     compose up --build --detach --remove-orphans
-    compose up --detach --no-recreate --no-build --wait --wait-timeout 600 manager
+    wait_for_manager
+}
+
+# Compose has seen to it that what the manager needs can produce; the manager itself has a word written and spoken.
+# (A second `up --wait` would run what runs only once again.)
+wait_for_manager() {
+    container=$(compose ps --all --quiet manager)
+    waited=0
+    while :; do
+        health=$("$engine" inspect --format '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{end}}' "$container")
+        case $health in
+            "running healthy") return 0 ;;
+            running*) ;;
+            *) waited=600 ;; # it has ended: its last lines say why
+        esac
+        if [ "$waited" -ge 600 ]; then
+            compose logs --no-log-prefix --tail 5 manager >&2
+            fail "the manager is not ready ($health); its last lines are above. make logs shows all, make doctor says more"
+        fi
+        sleep 1
+        waited=$((waited + 1))
+    done
 }
 
 # -- the command, wherever it runs ------------------------------------------------------------------------------------------

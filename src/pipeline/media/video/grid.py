@@ -62,7 +62,7 @@ def frame_at(seconds: float) -> int:
 def borders(starts: Sequence[float], seconds: float) -> tuple[int, ...]:
     """The first frame of each segment, and the one after the film's last: a film that is never empty."""
     firsts = [frame_at(start) for start in starts]
-    return (*firsts, max(frame_at(seconds), firsts[-1] + 1))
+    return (*firsts, max(frame_at(seconds), 1))
 
 
 def capacity(seconds: float) -> int:

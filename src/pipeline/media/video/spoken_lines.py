@@ -7,8 +7,9 @@ A word is lit from the frame nearest to its first sound up to the one nearest to
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from pipeline.domain.timeline import Span, TimedWord, Timeline
 from pipeline.media import captions
@@ -19,6 +20,9 @@ TALL_LINE_SHARE = 4 / 7
 
 # A word stays lit until the next one where there is less silence than this between them: no flicker within a phrase.
 _FLICKER_SECONDS = 0.2
+
+# A gap of a caption track between two captions, with room for the milliseconds that their times are rounded to.
+_SET_OFF_SECONDS = captions.GAP_SECONDS + 0.002
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +43,38 @@ def shown(timeline: Timeline, language: str, *, tall: bool) -> tuple[tuple[Shown
     limits = captions.reading(language)
     if tall:
         limits = replace(limits, line_characters=round(limits.line_characters * TALL_LINE_SHARE))
-    moments = list(_moments(captions.cues(timeline, language, limits), _words(timeline)))
-    return tuple(tuple(_in_chapter(moments, chapter.span)) for chapter in timeline.chapters)
+    return tuple(
+        tuple(_by_frame(_moments(captions.cues(own, language, limits), _words(own)))) for own in _chapters(timeline)
+    )
 
 
-def _in_chapter(moments: Sequence[tuple[float, Line | None]], span: Span) -> Iterator[Shown]:
-    """Frames are counted from where the chapter begins, not from the film's own: a chapter that only moves, by
-    whatever part of a frame, keeps its captions' frames.
+def _chapters(timeline: Timeline) -> Iterator[Timeline]:
+    """Each chapter as if the programme began with it: one that only moves, by whatever part of a frame, keeps the
+    frames of its captions.
     """
+    segments = [list(sentences) for _, sentences in groupby(timeline.sentences, key=lambda sentence: sentence.segment)]
+    for chapter, sentences in zip(timeline.chapters, segments, strict=True):
+        start = chapter.span.start
+
+        def moved(span: Span, start: float = start) -> Span:
+            return Span(*(max(0.0, round(seconds - start, 6)) for seconds in (span.start, span.end)))
+
+        own = tuple(
+            replace(
+                sentence,
+                words=tuple(replace(word, span=moved(word.span)) for word in sentence.words),
+                span=moved(sentence.span),
+            )
+            for sentence in sentences
+        )
+        yield Timeline(own, (), chapter.span.seconds, timeline.exact)
+
+
+def _by_frame(moments: Iterable[tuple[float, Line | None]]) -> Iterator[Shown]:
+    """Of several moments at one frame, the last."""
     latest: Shown | None = None
     for seconds, line in moments:
-        if not span.start <= seconds < span.end:
-            continue
-        number = math.floor((seconds - span.start) * grid.FRAMES_PER_SECOND + 0.5)
+        number = grid.frame_at(seconds)
         if latest is not None and latest[0] != number:
             yield latest
         latest = (number, line)
@@ -81,7 +104,9 @@ def _moments(cues: Sequence[captions.Cue], words: Iterator[TimedWord]) -> Iterat
                 heard.append((word.span, _ranges(taken)))
         yield from _of_cue(cue, heard)
         following = cues[number + 1].span.start if number + 1 < len(cues) else math.inf
-        if cue.span.end < following:
+        # The gap that sets one caption of a track off from the next would put out the last word before it has been
+        # said; here the light that moves on shows that the text is another.
+        if following - cue.span.end > _SET_OFF_SECONDS:
             yield cue.span.end, None
 
 

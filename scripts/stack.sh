@@ -113,7 +113,7 @@ prepare() {
 own() {
     prepare
     [ "$(id -u)" = 0 ] || return 0
-    chown "$STACK_UID:$STACK_GID" "$@"
+    chown -R "$STACK_UID:$STACK_GID" "$@"
 }
 
 choose_user() {

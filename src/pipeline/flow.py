@@ -1,6 +1,6 @@
 """READ THIS FIRST: an episode, stage by stage.
 
-    topic ─► script ─► sentences ─► speech (one artifact a sentence) ─► mix ─► captions ─► what is published
+    topic ─► script ─► sentences ─► speech (one artifact a sentence) ─► mix ─► captions ─► page ─► what is published
 
 A flow yields steps and is sent their artifacts. The runner carries it out; the plan looks it through without
 making anything; both see the same episode, because there is only this one description of it.
@@ -18,12 +18,13 @@ from pipeline.domain.topic import Mode, Source, Topic
 from pipeline.errors import InputError
 from pipeline.ports import Voice, VoiceIdentity, Writer, WriterIdentity
 from pipeline.slugs import source_identity
-from pipeline.stages import captions, casting, mix, speech
+from pipeline.stages import captions, casting, mix, pages, speech
 from pipeline.stages import script as scripts
 from pipeline.stages.publish import SCRIPT, Edition, Piece
 from pipeline.text import script_file, utterances
 from pipeline.text.pronunciations import Pronunciations
 from pipeline.text.style_file import Style
+from pipeline.text.summary import summary
 
 # Letters spoken for each word of a script, blanks left out: English runs to 4.7, Portuguese to 4.9.
 _LETTERS_A_WORD = 4.8
@@ -76,6 +77,7 @@ class Desk:
             (speech.RULE, topic.words * _LETTERS_A_WORD),
             *((rule, float(topic.words)) for rule in mix.ALWAYS),
             (captions.RULE, float(topic.words)),
+            (pages.RULE, 1.0),
         )
         return [(rule.name, rule.resource, units) for rule, units in expected if rule.name not in seen]
 
@@ -110,18 +112,25 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: Edited | None = None
         "captions.vtt": Piece(captioned, "captions.vtt"),
         "captions.srt": Piece(captioned, "captions.srt"),
         "transcript.json": Piece(captioned, "transcript.json"),
+        "chapters.json": Piece(captioned, "chapters.json"),
     }
     if mixed.flac is not None:
         pieces["audio.flac"] = Piece(mixed.flac, "audio.flac")
+    begun = origin or {}
     fixed = {}
     if edited is None and written is not None:
         pieces[SCRIPT] = Piece(written.artifact, SCRIPT)
     elif edited is not None:
         fixed[SCRIPT] = edited.text
+    shown = [pages.Shown(name, piece.artifact, piece.part) for name, piece in pieces.items()]
+    about_page = pages.About(script.title, script.language, notice, topic.tags, _facts(begun, who, desk.rate))
+    page = yield from pages.page_of(about_page, programme, shown)
+    pieces[pages.NAME] = Piece(page, pages.NAME)
 
     def about() -> dict[str, object]:
         return {
             "title": script.title,
+            "summary": summary((sentence.sentence.shown for sentence in said), script.title),
             "slug": slug,
             "language": script.language,
             "tags": list(topic.tags),
@@ -131,18 +140,18 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: Edited | None = None
             "ai_generated": {"script": origin is not None, "speech": True, "notice": notice},
             "script": {
                 "mode": topic.mode.value,
-                "style": origin.get("style") if origin is not None else None,
-                "style_sha256": origin.get("style_sha256") if origin is not None else None,
+                "style": begun.get("style"),
+                "style_sha256": begun.get("style_sha256"),
                 "edited_by_hand": edited is not None,
                 "words": script.word_count,
                 "words_asked": topic.words if topic.mode is Mode.WRITE else None,
                 "segments": [segment.title for segment in script.segments],
                 "picture_prompts": [segment.picture_prompt for segment in script.segments],
                 "sentences": len(said),
-                "how": origin.get("how") if origin is not None else written.about if written is not None else None,
+                "how": begun.get("how", written.about if written is not None else None),
             },
             "engines": {
-                "writer": origin.get("writer") if origin is not None else None,
+                "writer": begun.get("writer"),
                 "voice": _voice(who.voice, who.speaker, desk.rate),
             },
             "audio": mix.measured(programme),
@@ -158,6 +167,18 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: Edited | None = None
         writer=desk.writer.describe() if origin is not None and edited is None else None,
         origin=origin,
     )
+
+
+def _facts(begun: Origin, who: casting.Casting, rate: float) -> tuple[tuple[str, str], ...]:
+    """What the page says of how it was made."""
+    writer = begun.get("writer")
+    facts = [("Voice", f"{who.voice.name}{f' ({who.voice.licence})' if who.voice.licence else ''}, {who.voice.engine}")]
+    if isinstance(writer, Mapping):
+        licence = f" ({writer['licence']})" if writer.get("licence") else ""
+        facts.insert(0, ("Writer", f"{writer.get('model', '')}{licence}, {writer.get('engine', '')}"))
+    if rate != 1.0:
+        facts.append(("Pace", f"{rate:g}"))
+    return tuple(facts)
 
 
 def _script(topic: Topic, desk: Desk) -> Flow[scripts.Written]:

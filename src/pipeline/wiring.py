@@ -24,7 +24,7 @@ from pipeline.net.tls import Tls
 from pipeline.ports import Voice, Writer
 from pipeline.settings import Loaded, Settings
 from pipeline.site import Channel
-from pipeline.stages import captions, casting, mix, script, speech
+from pipeline.stages import captions, casting, mix, pages, script, speech
 from pipeline.studio import Folders, Studio, fingerprint_of
 from pipeline.text.pronunciations import Pronunciations, parse
 from pipeline.text.style_file import Style, load_style
@@ -34,6 +34,9 @@ from pipeline.text.style_file import Style, load_style
 _EMBEDDED_SLOTS = 8
 # Ollama works at one request at a time unless OLLAMA_NUM_PARALLEL says otherwise; `writer_slots` then says so too.
 _OLLAMA_SLOTS = 1
+
+
+_RULES = (*script.RULES, speech.RULE, *mix.RULES, captions.RULE, pages.RULE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +124,7 @@ def desk(project: Path, loaded: Loaded, writer: Choice[Writer], voice: Choice[Vo
         tries=settings.writer_tries,
         fingerprint=fingerprint_of(
             {
-                "rules": [
-                    [rule.name, rule.version] for rule in (*script.RULES, speech.RULE, *mix.RULES, captions.RULE)
-                ],
+                "rules": [[rule.name, rule.version] for rule in _RULES],
                 "writer": _identity(writer),
                 "voices": _voices(voice),
                 "prompts": read_prompts(project, prompts),

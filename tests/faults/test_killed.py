@@ -70,7 +70,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path, chunk: int) -> None:
     reference = fill(tmp_path / "reference")
     whole = run_to_the_end(reference, tmp_path / "reference.log")
     expected = published(reference)
-    assert len(expected) == 5 * len(TEXTS)
+    assert len(expected) == 7 * len(TEXTS)
 
     for number in range(KILLS // ROUNDS):
         project, log = fill(tmp_path / f"project{number}"), tmp_path / f"log{number}"

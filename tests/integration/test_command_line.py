@@ -99,7 +99,7 @@ def test_a_run_then_nothing_to_do(project: Path, capsys: pytest.CaptureFixture[s
     ran = told(capsys)
     assert "voice: embedded (named in the settings)" in ran
     assert "the-log: done in" in ran
-    assert "1 episode made; 10 artifacts" in ran
+    assert "1 episode made; 11 artifacts" in ran
 
     assert run_command_line(["run"]) == 0
     assert told(capsys) == "Nothing to do: 1 episode up to date.\n"
@@ -125,7 +125,7 @@ def test_a_run_for_programs(project: Path, capsys: pytest.CaptureFixture[str]) -
     assert run_command_line(["run", "--json"]) == 0
     first = events(told(capsys))
     assert [event["event"] for event in first][:1] == ["run"]
-    assert sum(event["event"] == "made" for event in first) == 10
+    assert sum(event["event"] == "made" for event in first) == 11
     assert first[-1] | {"seconds": 0} == {
         "event": "end", "up_to_date": 0, "built": 1, "published_again": 0, "failed": 0, "refused": 0,
         "interrupted": 0, "made": 10, "seconds": 0,

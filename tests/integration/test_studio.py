@@ -120,7 +120,8 @@ def test_every_topic_becomes_an_episode_that_verifies(project: Project) -> None:
     for slug in ("the-log", "bells"):
         assert verify(project.output / slug) == ()
         assert sorted(path.name for path in (project.output / slug).iterdir()) == [
-            "audio.mp3", "captions.srt", "captions.vtt", "manifest.json", "script.md", "transcript.json",
+            "audio.mp3", "captions.srt", "captions.vtt", "chapters.json", "index.html", "manifest.json", "script.md",
+            "transcript.json",
         ]  # fmt: skip
 
 
@@ -168,10 +169,11 @@ def test_editing_one_sentence_speaks_one_sentence(project: Project) -> None:
         ("sound", "follows from gain, speech"),
         ("mix", "follows from level, sound, speech"),
         ("captions", "follows from mix"),
+        ("page", "follows from captions, mix"),
     }
     (plan,) = project.plan().episodes
     assert sorted(Counter(verdict.step.place for verdict in plan.to_make).items()) == [
-        ("captions", 1), ("gain", 1), ("level", 1), ("mix", 1), ("sound", 1), ("speech", 1),
+        ("captions", 1), ("gain", 1), ("level", 1), ("mix", 1), ("page", 1), ("sound", 1), ("speech", 1),
     ]  # fmt: skip
     assert project.built() == 1
     assert script.read_text() == mine
@@ -456,7 +458,7 @@ def test_the_manifest_says_who_made_it_and_that_a_machine_did(project: Project) 
     assert manifest["audio"]["loudness_lufs"] == pytest.approx(-16.0, abs=0.5)
     assert manifest["audio"]["true_peak_dbtp"] <= -1.0
     assert set(manifest["files"]) == {
-        "audio.mp3", "captions.srt", "captions.vtt", "script.md", "transcript.json",
+        "audio.mp3", "captions.srt", "captions.vtt", "chapters.json", "index.html", "script.md", "transcript.json",
     }  # fmt: skip
 
 
@@ -726,7 +728,7 @@ def test_an_edit_that_no_run_has_taken_yet_is_no_fault(project: Project) -> None
     _edit(project, "the-log", "late", "early")
     (project.output / "the-log" / "audio.mp3").unlink()
     studio = make_studio(project.folder, voice=project.voice, writer=project.writer)
-    assert list(studio.check()) == [Checked("the-log", 5, ("audio.mp3 is missing",), edited=True, left=False)]
+    assert list(studio.check()) == [Checked("the-log", 7, ("audio.mp3 is missing",), edited=True, left=False)]
     project.built()
     studio = make_studio(project.folder, voice=project.voice, writer=project.writer)
     assert list(studio.check()) == [Checked("the-log", 5, (), edited=False, left=False)]

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 from pipeline.errors import StoreError
 from pipeline.files import make_folder, open_plain, write_whole
 from pipeline.media import page
+from pipeline.media.colour import hue_of
 from pipeline.site.entries import Entry, Hidden, entries_of
 from pipeline.site.feed import Channel, check_base_url, first_dates, render
 
-__all__ = ["Channel", "Hidden", "Site", "bring_up_to_date", "check_base_url", "hue_of"]
+__all__ = ["Channel", "Hidden", "Site", "bring_up_to_date", "check_base_url"]
 
 FEED = "feed.xml"
 INDEX = "index.html"
@@ -45,11 +45,6 @@ def bring_up_to_date(output: Path, channel: Channel) -> Site:
     for name in written:
         write_whole(output / name, files[name])
     return Site(len(entries), tuple(written), tuple(hidden))
-
-
-def hue_of(title: str) -> int:
-    """The hue of an episode's colours, in degrees; the same for the same title."""
-    return int.from_bytes(sha256(title.encode()).digest()[:2]) * 360 // 65536
 
 
 def _index(channel: Channel, entries: list[Entry], hidden: Mapping[str, str]) -> page.IndexPage:

@@ -16,11 +16,11 @@ from typing import Any
 
 from pipeline.errors import StoreError
 from pipeline.files import open_plain
+from pipeline.text.summary import summary
 
 _FORMAT = "media-pipeline/manifest/1"
 # A transcript of ten hours has 6 MB; more than this is no transcript.
 _MOST_BYTES = 64 << 20
-_SUMMARY_CHARACTERS = 280
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ def _entry(slug: str, folder: Path) -> Entry:
             seconds=float(facts["audio"]["seconds"]),
             words=int(facts["script"]["words"]),
             notice=_text(facts["ai_generated"]["notice"]),
-            summary=_summary(folder, _text(facts["title"])),
+            summary=_summary(facts, folder),
             files=files,
             chapters=_chapters(folder) if "chapters.json" in files else (),
             facts=facts,
@@ -172,18 +172,10 @@ def _chapters(folder: Path) -> tuple[Chapter, ...]:
     return tuple(Chapter(_text(about.get("title", "")), float(about["startTime"])) for about in told["chapters"])
 
 
-def _summary(folder: Path, title: str) -> str:
-    """The first sentences, without the title that is spoken first."""
-    said = ""
-    for line in lines_of(folder):
-        if not said and line.text.rstrip(".!?…").casefold() == title.rstrip(".!?…").casefold():
-            continue
-        if said and len(said) + len(line.text) + 1 > _SUMMARY_CHARACTERS:
-            break
-        said = f"{said} {line.text}".strip()
-    if len(said) > _SUMMARY_CHARACTERS:
-        said = said[: _SUMMARY_CHARACTERS - 1].rpartition(" ")[0].rstrip(",;:") + "…"
-    return said
+def _summary(facts: Mapping[str, Any], folder: Path) -> str:
+    """The manifest's, or what the first sentences say where an older one has none."""
+    told = facts.get("summary")
+    return _text(told) if told else summary((line.text for line in lines_of(folder)), _text(facts["title"]))
 
 
 def _line(segment: Mapping[str, Any]) -> Line:

@@ -142,7 +142,10 @@ def configure(encoder: VideoCodecContext, shape: Shape) -> None:
     encoder.gop_size = round(grid.KEY_FRAME_SECONDS * apart)
     # No version of the encoder in the film; the parameter sets apart from the frames, where MP4 has them.
     encoder.flags |= Flags.bitexact | Flags.global_header
-    tuned = ":".join(f"{name}={value}" for name, value in _TUNED.items())
+    # Where nothing moves, frames of unlike lengths are shown in the order of decoding: every time is then exact.
+    tuned = ":".join(
+        f"{name}={value}" for name, value in (_TUNED if shape.moving else _TUNED | {"bframes": "0"}).items()
+    )
     encoder.options = {"preset": _PRESET, "crf": _CRF, "profile": "high", "x264-params": tuned}
 
 

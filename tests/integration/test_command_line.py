@@ -106,7 +106,7 @@ def test_a_run_then_nothing_to_do(project: Path, capsys: pytest.CaptureFixture[s
     assert run_command_line(["plan"]) == 0
     assert told(capsys) == "Nothing to do: 1 episode is up to date.\n"
     assert run_command_line(["verify"]) == 0
-    assert told(capsys) == "1 episode, 5 files: all as their manifests say.\n"
+    assert told(capsys) == "1 episode, 7 files: all as their manifests say.\n"
 
 
 @pytest.mark.engines
@@ -128,7 +128,7 @@ def test_a_run_for_programs(project: Path, capsys: pytest.CaptureFixture[str]) -
     assert sum(event["event"] == "made" for event in first) == 11
     assert first[-1] | {"seconds": 0} == {
         "event": "end", "up_to_date": 0, "built": 1, "published_again": 0, "failed": 0, "refused": 0,
-        "interrupted": 0, "made": 10, "seconds": 0,
+        "interrupted": 0, "made": 11, "seconds": 0,
     }  # fmt: skip
 
     script = project / "output" / "the-log" / "script.md"

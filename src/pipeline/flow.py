@@ -8,17 +8,19 @@ making anything; both see the same episode, because there is only this one descr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from pipeline import length
 from pipeline.build.recipe import Flow
+from pipeline.domain.length import words_for
 from pipeline.domain.script import Script
 from pipeline.domain.topic import Mode, Source, Topic
 from pipeline.errors import InputError
 from pipeline.ports import Voice, VoiceIdentity, Writer, WriterIdentity
 from pipeline.slugs import source_identity
-from pipeline.stages import captions, casting, mix, pages, speech
+from pipeline.stages import captions, casting, mix, pace, pages, speech
 from pipeline.stages import script as scripts
 from pipeline.stages.publish import SCRIPT, Edition, Piece
 from pipeline.text import script_file, utterances
@@ -28,6 +30,12 @@ from pipeline.text.summary import summary
 
 # Letters spoken for each word of a script, blanks left out: English runs to 4.7, Portuguese to 4.9.
 _LETTERS_A_WORD = 4.8
+
+# Of narration as the prompts ask for it; a pause is shared out among so many words.
+_WORDS_A_SENTENCE = 14
+
+_ONLY_PACE_EDITED = "the script is a person's own: only the pace is changed, by 8 % at most"
+_ONLY_PACE_READ = "the text is read as it stands: only the pace is changed, by 8 % at most"
 
 NOTICE = "Voice synthesised by a machine; the script was written by a language model."
 NOTICE_EDITED = "Voice synthesised by a machine; the script was written by a language model and edited by a person."
@@ -91,6 +99,7 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: Edited | None = None
     """
     if edited is None:
         who = casting.cast(topic, desk.voice.installed(), desk.voices)
+        topic = yield from _in_words(topic, desk, who)
         written = yield from _script(topic, desk)
         script = written.script
         origin = _origin(topic, desk, written)
@@ -100,10 +109,17 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: Edited | None = None
         origin = edited.origin
         who = casting.cast(_in_language(topic, script, slug), desk.voice.installed(), desk.voices)
 
-    said = utterances.of(script, desk.pronunciations)
-    spoken = yield from speech.speak(said, desk.voice, who.voice, speaker=who.speaker, rate=desk.rate)
+    fitted = None
+    if topic.seconds is None:
+        spoken = yield from _spoken(script, 1.0, desk, who)
+    else:
+        fitted = yield from _to_length(topic, topic.seconds, script, written, desk, who)
+        spoken = fitted.spoken
+        if fitted.written is not None:
+            written, script, origin = fitted.written, fitted.written.script, _origin(topic, desk, fitted.written)
+    said, rate = spoken.said, _rate(desk, spoken.pace)
     notice = NOTICE_READ if origin is None else NOTICE if edited is None else NOTICE_EDITED
-    mixed = yield from mix.mix(script, spoken, desk.sound, topic, notice)
+    mixed = yield from mix.mix(script, spoken.sentences, desk.sound, topic, notice)
     programme = mixed.programme
     captioned = yield from captions.caption(programme, script.language, words=script.word_count)
 
@@ -123,7 +139,7 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: Edited | None = None
     elif edited is not None:
         fixed[SCRIPT] = edited.text
     shown = [pages.Shown(name, piece.artifact, piece.part) for name, piece in pieces.items()]
-    about_page = pages.About(script.title, script.language, notice, topic.tags, _facts(begun, who, desk.rate))
+    about_page = pages.About(script.title, script.language, notice, topic.tags, _facts(begun, who, rate))
     page = yield from pages.page_of(about_page, programme, shown)
     pieces[pages.NAME] = Piece(page, pages.NAME)
 
@@ -144,7 +160,7 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: Edited | None = None
                 "style_sha256": begun.get("style_sha256"),
                 "edited_by_hand": edited is not None,
                 "words": script.word_count,
-                "words_asked": topic.words if topic.mode is Mode.WRITE else None,
+                "words_asked": topic.words if topic.mode is Mode.WRITE and topic.seconds is None else None,
                 "segments": [segment.title for segment in script.segments],
                 "picture_prompts": [segment.picture_prompt for segment in script.segments],
                 "sentences": len(said),
@@ -152,8 +168,9 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: Edited | None = None
             },
             "engines": {
                 "writer": begun.get("writer"),
-                "voice": _voice(who.voice, who.speaker, desk.rate),
+                "voice": _voice(who.voice, who.speaker, rate),
             },
+            "length": fitted.about if fitted is not None else None,
             "audio": mix.measured(programme),
             **desk.provenance,
         }
@@ -179,6 +196,63 @@ def _facts(begun: Origin, who: casting.Casting, rate: float) -> tuple[tuple[str,
     if rate != 1.0:
         facts.append(("Pace", f"{rate:g}"))
     return tuple(facts)
+
+
+def _in_words(topic: Topic, desk: Desk, who: casting.Casting) -> Flow[Topic]:
+    """The topic with the words that its seconds come to with this voice, where a writer is to be asked for them."""
+    if topic.seconds is None or topic.mode is Mode.READ:
+        return topic
+    a_word = yield from pace.seconds_a_word(topic.language, desk.voice, who.voice, speaker=who.speaker, rate=desk.rate)
+    if a_word is None:
+        return topic
+    return replace(topic, words=words_for(topic.seconds, a_word + desk.sound.pauses.sentence / _WORDS_A_SENTENCE))
+
+
+def _spoken(script: Script, pace_: float, desk: Desk, who: casting.Casting) -> Flow[length.Spoken]:
+    said = utterances.of(script, desk.pronunciations)
+    sentences = yield from speech.speak(said, desk.voice, who.voice, speaker=who.speaker, rate=_rate(desk, pace_))
+    return length.Spoken(said, sentences, pace_)
+
+
+def _to_length(
+    topic: Topic,
+    seconds: float,
+    script: Script,
+    written: scripts.Written | None,
+    desk: Desk,
+    who: casting.Casting,
+) -> Flow[length.Fitted]:
+    def speak(script: Script, pace_: float) -> Flow[length.Spoken]:
+        return _spoken(script, pace_, desk, who)
+
+    def measure(sentences: Sequence[speech.SpokenSentence]) -> Flow[tuple[float, float]]:
+        return mix.lengths(sentences, desk.sound)
+
+    room = topic.words
+
+    def revise(before: scripts.Written, words: int, round_: int) -> Flow[scripts.Written]:
+        nonlocal room
+        room += words
+        return scripts.revise(
+            topic,
+            desk.style(topic.style),
+            desk.writer,
+            before,
+            words=words,
+            room=room,
+            round_=round_,
+            tries=desk.tries,
+        )
+
+    if written is None:
+        return (yield from length.fit_pace(script, seconds, speak=speak, measure=measure, why=_ONLY_PACE_EDITED))
+    if topic.mode is Mode.READ:
+        return (yield from length.fit_pace(script, seconds, speak=speak, measure=measure, why=_ONLY_PACE_READ))
+    return (yield from length.fit(written, seconds, speak=speak, measure=measure, revise=revise))
+
+
+def _rate(desk: Desk, pace_: float) -> float:
+    return round(desk.rate * pace_, 4)
 
 
 def _script(topic: Topic, desk: Desk) -> Flow[scripts.Written]:

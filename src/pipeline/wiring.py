@@ -24,7 +24,7 @@ from pipeline.net.tls import Tls
 from pipeline.ports import Voice, Writer
 from pipeline.settings import Loaded, Settings
 from pipeline.site import Channel
-from pipeline.stages import captions, casting, mix, pages, script, speech
+from pipeline.stages import captions, casting, mix, pace, pages, script, speech
 from pipeline.studio import Folders, Studio, fingerprint_of
 from pipeline.text.pronunciations import Pronunciations, parse
 from pipeline.text.style_file import Style, load_style
@@ -36,7 +36,7 @@ _EMBEDDED_SLOTS = 8
 _OLLAMA_SLOTS = 1
 
 
-_RULES = (*script.RULES, speech.RULE, *mix.RULES, captions.RULE, pages.RULE)
+_RULES = (*script.RULES, pace.RULE, speech.RULE, *mix.RULES, captions.RULE, pages.RULE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,9 @@ def workshop(project: Path, loaded: Loaded, *, stop: Event) -> Workshop:
     studio = Studio(
         places,
         desk(project, loaded, writer, voice, tls),
-        inbox.TopicDefaults(settings.language, settings.style, settings.words, settings.max_topic_bytes),
+        inbox.TopicDefaults(
+            settings.language, settings.style, settings.words, settings.minutes, settings.max_topic_bytes
+        ),
         executors=executors,
         threads=threads,
         # Enough episodes open that every slot and core has work from one while another waits.
@@ -132,7 +134,7 @@ def desk(project: Path, loaded: Loaded, writer: Choice[Writer], voice: Choice[Vo
                 "preferences": [preferences.voice, preferences.named, dict(preferences.by_language)],
                 "sound": repr(sound),
                 "rate": settings.speaking_rate,
-                "defaults": [settings.language, settings.style, settings.words],
+                "defaults": [settings.language, settings.style, settings.words, settings.minutes],
                 "provenance": repr(provenance),
             }
         ),

@@ -70,6 +70,7 @@ def test_a_markdown_file_is_one_topic_with_its_notes(project: Path) -> None:
         seed=7,
         tags=("sky", "light"),
         date=date(2026, 3, 21),
+        note_lines=(11, 12),
     )
 
 
@@ -121,7 +122,8 @@ def test_rows_say_the_same_in_every_format(project: Path, name: str) -> None:
 
     assert found.refused == ()
     one, two = found.topics
-    assert (one.title, one.words, one.tags, one.notes) == ("One", 310, ("x", "y"), "- a\n- b")
+    assert (one.title, one.words, one.seconds, one.notes) == ("One", 310, 120.0, "- a\n- b")
+    assert one.tags == ("x", "y")
     assert (two.title, two.words, two.tags, two.notes) == ("Two", 150, (), "")
     assert two.source.line > one.source.line
 
@@ -142,6 +144,33 @@ def test_rows_say_the_same_in_every_format(project: Path, name: str) -> None:
 )
 def test_yaml_texts_mean_what_they_look_like(project: Path, yaml: str, title: str) -> None:
     assert only(reading(project, "a.yaml", f"title: {yaml}\n")).title == title
+
+
+def test_minutes_may_be_asked_of_a_text_that_is_read(project: Path) -> None:
+    topic = only(reading(project, "a.md", "---\nmode: read\nminutes: 0.5\n---\nFour words are here."))
+
+    assert (topic.seconds, topic.words) == (30.0, 4)
+
+
+def test_minutes_in_the_settings_are_for_topics_that_ask_for_nothing(project: Path) -> None:
+    defaults = TopicDefaults(minutes=2)
+    texts = {"a.txt": "Title", "b.yaml": "title: T\nwords: 80\n", "c.md": "---\nmode: read\n---\nText."}
+    for name, text in texts.items():
+        (project / "input" / name).write_text(text)
+    topics = [only(read(found, defaults=defaults)) for found in scan(project / "input", project).files]
+
+    assert [topic.seconds for topic in topics] == [120.0, None, None]
+    assert [topic.words for topic in topics] == [310, 80, 1]
+
+
+def test_each_line_of_the_notes_knows_its_line_in_the_file(project: Path) -> None:
+    text = "---\ntitle: T\n---\n<!-- for\nme -->\n\n- one  \n\n\n\n- two\n- two\n"
+    topic = only(reading(project, "a.md", text))
+    lines = text.split("\n")
+
+    assert topic.notes == "- one\n\n- two\n- two"
+    assert [lines[line - 1].rstrip() for line in topic.note_lines] == topic.notes.split("\n")
+    assert topic.note_lines[-1] == 12
 
 
 def test_a_text_to_be_read_counts_its_own_words(project: Path) -> None:
@@ -202,7 +231,7 @@ def test_digests_see_all_of_a_topic_but_where_it_came_from(project: Path) -> Non
     inputs = topic_inputs(topic)
 
     assert topic_inputs(moved) == inputs
-    assert set(inputs) == set(Topic.__dataclass_fields__) - {"source"}
+    assert set(inputs) == set(Topic.__dataclass_fields__) - {"source", "note_lines"}
     for change in ({"title": "U"}, {"notes": ""}, {"voice": "v"}, {"mode": Mode.READ}, {"date": None}, {"tags": ()}):
         assert topic_inputs(replace(topic, **change)) != inputs
 

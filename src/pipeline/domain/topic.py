@@ -48,7 +48,12 @@ class Topic:
     style: str = "explainer"
     """The name of a prompt file in `config/prompts/`, without `.md`."""
     words: int = 150
-    """How many words the script should have (`minutes` in a topic file is turned into words on reading)."""
+    """How many words the script should have; where `seconds` are asked for, what they come to at the usual pace."""
+    seconds: float | None = None
+    """How long the programme should be; None where the number of words decides."""
+    note_lines: tuple[int, ...] = ()
+    """For each line of `notes` its line in the source's file; for messages, never part of a key. Empty where the file's
+    format keeps no lines apart."""
     mode: Mode = Mode.WRITE
     seed: int = 0
     tags: tuple[str, ...] = ()

@@ -26,6 +26,7 @@ def topic_inputs(topic: Topic) -> dict[str, Canonical]:
         "voice": topic.voice,
         "style": topic.style,
         "words": topic.words,
+        "seconds": topic.seconds,
         "mode": topic.mode.value,
         "seed": topic.seed,
         "tags": list(topic.tags),

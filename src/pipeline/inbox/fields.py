@@ -27,6 +27,7 @@ FEWEST_WORDS, MOST_WORDS = 20, 10_000
 LARGEST_SEED = 2**31 - 1
 """Every engine takes a signed 32-bit seed."""
 MOST_TAGS, LONGEST_TAG = 20, 50
+_SECONDS_A_MINUTE = 60
 _MOST_UNKNOWN = 10  # unknown fields told of in one row
 
 # What people call the fields elsewhere.
@@ -57,6 +58,8 @@ class TopicDefaults:
     language: str = "en"
     style: str = "explainer"
     words: int = 150
+    minutes: float = 0.0
+    """0 leaves it to `words`."""
     max_bytes: int = 1_048_576
     """The largest topic file that is read."""
 
@@ -84,6 +87,7 @@ def topic_of(row: Row, name: str, defaults: TopicDefaults) -> Topic | list[Fault
         title = wishes.fallback_title()
     mode = wishes.get("mode", _mode, Mode.WRITE)
     notes = _notes_of(wishes, mode)
+    seconds = _seconds_of(wishes, mode, defaults)
     topic = Topic(
         title=title,
         source=Source(name, row.line),
@@ -91,7 +95,9 @@ def topic_of(row: Row, name: str, defaults: TopicDefaults) -> Topic | list[Fault
         language=wishes.get("language", _language, defaults.language),
         voice=wishes.get("voice", _voice, None),
         style=wishes.get("style", _style, defaults.style),
-        words=_words_of(wishes, mode, notes, defaults),
+        words=_words_of(wishes, mode, notes, seconds, defaults),
+        seconds=seconds,
+        note_lines=_lines_of(row.cells.get("notes"), notes),
         mode=mode,
         seed=wishes.get("seed", _seed, 0),
         tags=wishes.get("tags", _tags, ()),
@@ -114,17 +120,44 @@ def _notes_of(wishes: _Wishes, mode: Mode) -> str:
     return notes
 
 
-def _words_of(wishes: _Wishes, mode: Mode, notes: str, defaults: TopicDefaults) -> int:
+def _lines_of(cell: Cell | None, notes: str) -> tuple[int, ...]:
+    """For each line of the notes as they were cleaned, its line in the file; nothing where the format has other lines.
+
+    Cleaning leaves out empty lines and changes no order, so each line is the next one with the same text.
+    """
+    if not notes or cell is None or not cell.verbatim or not isinstance(cell.value, str):
+        return ()
+    written = clean(cell.value).split("\n")
+    found: list[int] = []
+    place = 0
+    for line in notes.split("\n"):
+        while place < len(written) and written[place].rstrip() != line:
+            place += 1
+        found.append(cell.line + place)
+        place += 1
+    return tuple(found)
+
+
+def _seconds_of(wishes: _Wishes, mode: Mode, defaults: TopicDefaults) -> float | None:
+    """How long the programme is to be, where the topic says it, or the settings for topics that say nothing."""
     given = [name for name in ("words", "minutes") if name in wishes.row.cells]
-    if mode is Mode.READ and given:
-        what = f"{given[0]} says nothing with mode: read, where the text is read as it is"
-        wishes.refuse(wishes.line(given[0]), what, f"Remove {given[0]}.")
     if len(given) == 2:
         wishes.refuse(wishes.line("minutes"), "both words and minutes", "Keep one of them.")
-    words = wishes.get("words", _words, 0) or wishes.get("minutes", _minutes, 0)
+    seconds = wishes.get("minutes", _minutes, 0.0)
+    # A text that is read has the length it has: it is only brought nearer to another where somebody asks for it.
+    if not given and mode is Mode.WRITE:
+        seconds = defaults.minutes * _SECONDS_A_MINUTE
+    return seconds or None
+
+
+def _words_of(wishes: _Wishes, mode: Mode, notes: str, seconds: float | None, defaults: TopicDefaults) -> int:
+    if mode is Mode.READ and "words" in wishes.row.cells:
+        what = "words says nothing with mode: read, where the text is read as it is"
+        wishes.refuse(wishes.line("words"), what, "Remove words.")
+    words = wishes.get("words", _words, 0)
     if mode is Mode.READ:
         return max(1, len(notes.split()))
-    return words or defaults.words
+    return words or (_words_in(seconds) if seconds else defaults.words)
 
 
 class _Wishes:
@@ -231,8 +264,15 @@ def _words(value: str | tuple[str, ...]) -> int:
     return _within(int(words))
 
 
-def _minutes(value: str | tuple[str, ...]) -> int:
-    return _within(round(_number(_single(value), "Write a number, such as 1.5.") * WORDS_PER_MINUTE))
+def _minutes(value: str | tuple[str, ...]) -> float:
+    """In seconds, to the millisecond."""
+    seconds = round(_number(_single(value), "Write a number, such as 1.5.") * _SECONDS_A_MINUTE, 3)
+    _within(_words_in(seconds))
+    return seconds
+
+
+def _words_in(seconds: float) -> int:
+    return round(seconds / _SECONDS_A_MINUTE * WORDS_PER_MINUTE)
 
 
 def _within(words: int) -> int:

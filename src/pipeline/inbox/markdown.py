@@ -52,7 +52,7 @@ def markdown_rows(text: str, file_name: str) -> Rows:
                 "Keep one of them.",
             )
             return
-        cells["notes"] = Cell(written, body + 1)
+        cells["notes"] = Cell(written, body + 1, verbatim=True)
     yield Row(1, cells, fallback_title=readable(file_name))
 
 

@@ -25,6 +25,8 @@ class Cell:
 
     value: str | tuple[str, ...]
     line: int
+    verbatim: bool = False
+    """Each line of the value is a line of the file, from `line` on."""
 
 
 @dataclass(frozen=True, slots=True)

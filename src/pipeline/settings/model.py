@@ -78,6 +78,12 @@ def _style(value: str) -> str:
     return value
 
 
+def _minutes(value: float) -> float:
+    if 0 < value < 0.13:  # 20 words
+        raise ValueError(f"{value} is too short; write at least 0.13, or 0 to leave it to words")
+    return value
+
+
 def _duration(value: object) -> object:
     text = str(value).strip()
     if isinstance(value, bool) or not _DURATION.fullmatch(text):
@@ -182,6 +188,10 @@ class Settings(BaseSettings):
     words: Whole = _setting(
         150, "The length of topics that name none; 155 words take a minute.", group=_TOPICS, unit="words",
         ge=20, le=10_000,
+    )  # fmt: skip
+    minutes: Annotated[Number, AfterValidator(_minutes)] = _setting(
+        0.0, "The length of topics that name none, by the clock; goes before words. 0 leaves it to words.",
+        group=_TOPICS, unit="minutes", ge=0, le=64,
     )  # fmt: skip
     max_topic_bytes: Whole = _setting(
         1_048_576, "The largest topic file that is read.", group=_TOPICS, unit="bytes", ge=1024, le=100 * 1_048_576

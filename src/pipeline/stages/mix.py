@@ -87,7 +87,7 @@ def mix(script: Script, spoken: Sequence[SpokenSentence], sound: Sound, topic: T
     """The programme as MP3 (and FLAC), its timeline, and what was measured on what a decoder gives of it."""
     levels = yield [_level(sentence, sound) for sentence in spoken]
     sentences = [_Sentence(*pair) for pair in zip(spoken, levels, strict=True)]
-    silences = [sound.pauses.after(one.utterance.pause, one.utterance.sentence.words[-1].shown) for one in spoken]
+    silences = _silences(spoken, sound)
 
     def places() -> programme.Places:
         return programme.places([sentence.cut()[1] for sentence in sentences], silences, sound.pauses)
@@ -179,10 +179,22 @@ def mix(script: Script, spoken: Sequence[SpokenSentence], sound: Sound, topic: T
     return Mixed(made[0], made[1] if sound.flac else None)
 
 
+def lengths(spoken: Sequence[SpokenSentence], sound: Sound) -> Flow[tuple[float, float]]:
+    """How many seconds the programme of these sentences takes, and how many of them are speech."""
+    levels = yield [_level(sentence, sound) for sentence in spoken]
+    seconds = [_Sentence(*pair).cut()[1] for pair in zip(spoken, levels, strict=True)]
+    at = programme.places(seconds, _silences(spoken, sound), sound.pauses)
+    return at.frame_count * FRAME_SECONDS, sum(seconds)
+
+
 def measured(artifact: Artifact) -> Mapping[str, Any]:
     """What the mix found out about its own result, for the manifest."""
     found: Mapping[str, Any] = json.loads(artifact.read(MEASURED))
     return found
+
+
+def _silences(spoken: Sequence[SpokenSentence], sound: Sound) -> list[float]:
+    return [sound.pauses.after(one.utterance.pause, one.utterance.sentence.words[-1].shown) for one in spoken]
 
 
 def _level(sentence: SpokenSentence, sound: Sound) -> Step:

@@ -127,16 +127,19 @@ def form_faults(sentence: str, *, suspicious: bool = False) -> tuple[Fault, ...]
     return tuple(found)
 
 
-def faults(script: Script, *, language: str, words: int, fewest: int | None = None) -> tuple[Fault, ...]:
+def faults(
+    script: Script, *, language: str, words: int, fewest: int | None = None, most: int | None = None
+) -> tuple[Fault, ...]:
     """Everything wrong with a script, each kind once; empty where it can be spoken as it is.
 
-    `words` is the length asked for; a fifth more or less is near enough. `fewest` takes the place of the lower bound.
+    `words` is the length asked for; a fifth more or less is near enough. `fewest` and `most` take the place of those
+    bounds.
     """
     text = [paragraph for part in script.segments for paragraph in part.paragraphs]
     said = [sentence for paragraph in text for sentence in sentences(paragraph, language)]
     if not said:
         return (Fault("empty", "there is nothing to say"),)
-    found = [*_length(script.word_count, words, fewest), *_whole_language(text, language)]
+    found = [*_length(script.word_count, words, fewest, most), *_whole_language(text, language)]
     for sentence in said:
         found += form_faults(sentence)
     found += _repetition(said, script.title)
@@ -169,9 +172,9 @@ def says_the_same(sentence: str, others: Iterable[str]) -> bool:
     return False
 
 
-def _length(count: int, words: int, fewest: int | None) -> list[Fault]:
+def _length(count: int, words: int, fewest: int | None, most: int | None) -> list[Fault]:
     least = round(words * (1 - _TOLERANCE)) if fewest is None else fewest
-    most = round(words * (1 + _TOLERANCE))
+    most = round(words * (1 + _TOLERANCE)) if most is None else most
     if least <= count <= most:
         return []
     # One or two words more than asked for in a very short script is one sentence more.

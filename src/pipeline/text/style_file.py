@@ -17,8 +17,9 @@
 
     Write about {title} in {words} words.
 
-`System` and `Ask` are what a large model is given, whole. A small model is asked step by step: `rewrite` for each
-fact of the notes, `parts` where there are none; `opening` is then the first sentence.
+`System` and `Ask` are what a large model is given, whole; a third section, `Revise`, may say how it is asked to make
+segments of its {script} longer or shorter ({changes}) where the length is asked for in minutes. A small model is asked
+step by step: `rewrite` for each fact of the notes, `parts` where there are none; `opening` is then the first sentence.
 """
 
 from __future__ import annotations
@@ -40,6 +41,11 @@ _PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
 _SECTION = re.compile(r"^#[ \t]+(?P<title>.+?)[ \t]*$", re.MULTILINE)
 
 _EVERYWHERE = frozenset({"title", "notes", "words", "language"})
+_SECTIONS: Mapping[str, frozenset[str]] = {
+    "system": _EVERYWHERE,
+    "ask": _EVERYWHERE,
+    "revise": _EVERYWHERE | {"script", "changes"},
+}
 _IN_STEPS = frozenset({"title", "language"})
 _TEXT_KEYS: Mapping[str, frozenset[str]] = {
     "about": frozenset(),
@@ -47,6 +53,24 @@ _TEXT_KEYS: Mapping[str, frozenset[str]] = {
     "rewrite": _IN_STEPS | {"fact"},
 }
 _KEYS = (*_TEXT_KEYS, "parts")
+
+
+REVISE = """
+This is a narration titled "{title}" in {language}, in numbered segments:
+
+{script}
+
+What is known, and what you must keep to. Do not contradict it, and add no names, dates or figures that are not here:
+
+{notes}
+
+Write these segments anew, and no others, so that each still follows from the one before it and leads to the next. To
+make one longer, say more clearly what it says already and what follows from it; to make one shorter, leave out what
+matters least. Say nothing twice.
+
+{changes}
+""".strip()
+"""How a revision is asked for, where a prompt file has no section for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +92,13 @@ class Style:
     rewrite: str
     facets: tuple[Facet, ...]
     opening: str = ""
+    revise: str = REVISE
 
     @property
     def digest(self) -> str:
-        """SHA-256 of everything in it: what enters keys."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        """SHA-256 of all that a first script follows from: what enters its key. `revise` enters a revision's."""
+        first = {name: value for name, value in asdict(self).items() if name != "revise"}
+        return hashlib.sha256(json.dumps(first, sort_keys=True).encode()).hexdigest()
 
 
 def fill(template: str, values: Mapping[str, object]) -> str:
@@ -108,7 +134,8 @@ def parse_style(text: str, *, name: str, where: str) -> Style:
     sections = reading.sections(body)
     if reading.problems:
         raise SettingsError(reading.problems, hint="The prompt files that come with the pipeline show what belongs.")
-    return Style(name=name, system=sections["system"], ask=sections["ask"], facets=facets, **texts)
+    revise = sections.get("revise") or REVISE
+    return Style(name=name, system=sections["system"], ask=sections["ask"], revise=revise, facets=facets, **texts)
 
 
 def _unknown(folder: Path, name: str) -> InputError:
@@ -185,14 +212,16 @@ class _Reading:
         for index, heading in enumerate(headings):
             end = headings[index + 1].start() if index + 1 < len(headings) else len(body)
             found[heading["title"].lower()] = body[heading.end() : end].strip()
-        for name in ("system", "ask"):
-            self._placeholders(found.get(name, ""), _EVERYWHERE)
-            if not found.get(name):
+        for name, known in _SECTIONS.items():
+            self._placeholders(found.get(name, ""), known)
+            if not found.get(name) and name != "revise":
                 self._say(len(self._lines), f"it needs a section `# {name.capitalize()}` with text below it")
-        for name in found.keys() - {"system", "ask"}:
+        for name in found.keys() - _SECTIONS.keys():
             self._say(self._line_of("#"), f"there is no section {name!r}; use `##` for headings within a prompt")
         if found.get("ask") and "{title}" not in found["ask"]:
             self._say(self._line_of("# Ask"), "`Ask` must say where the {title} goes")
+        if found.get("revise") and not all(needed in found["revise"] for needed in ("{script}", "{changes}")):
+            self._say(self._line_of("# Revise"), "`Revise` must say where the {script} and the {changes} go")
         return found
 
     def _placeholders(self, text: str, known: frozenset[str]) -> None:

@@ -14,12 +14,12 @@ from pipeline.errors import EngineRefused
 from pipeline.ports import Writer, WriterIdentity
 from pipeline.stages.script import in_one, in_steps, reading
 from pipeline.stages.script.reading import read
-from pipeline.stages.script.written import Written
+from pipeline.stages.script.written import NO_REVISION, Written
 from pipeline.text.style_file import Style
 
-__all__ = ["RULES", "Written", "is_small", "read", "write"]
+__all__ = ["NO_REVISION", "RULES", "Written", "is_small", "read", "revise", "write"]
 
-RULES = (in_one.RULE, in_steps.PASSAGE, in_steps.RULE, reading.RULE)
+RULES = (in_one.RULE, in_one.REVISION, in_steps.PASSAGE, in_steps.RULE, reading.RULE)
 
 # Below three thousand million weights a model does not hold a JSON schema and a length at the same time.
 _SMALL = 3e9
@@ -44,6 +44,21 @@ def write(topic: Topic, style: Style, writer: Writer, *, tries: int) -> Flow[Wri
         )
     ask = in_steps.write if is_small(identity) else in_one.write
     return (yield from ask(topic, style, writer, identity, tries=tries))
+
+
+def revise(
+    topic: Topic, style: Style, writer: Writer, before: Written, *, words: int, room: int, round_: int, tries: int
+) -> Flow[Written]:
+    """Have a script made so many words longer (or shorter: negative); what does not have to change stays.
+
+    `topic` is the one that `write` was given, `room` the words asked for until now and `words` together, and `round_`
+    counts from 1. Where the writer cannot, the script comes back as it was and says why (`NO_REVISION` in `about`).
+    Raises what the writer raises.
+    """
+    identity = writer.describe()
+    if is_small(identity):
+        return (yield from in_steps.write(topic, style, writer, identity, tries=tries, room=room, before=before))
+    return (yield from in_one.revise(topic, style, writer, identity, before, words=words, round_=round_, tries=tries))
 
 
 def is_small(identity: WriterIdentity) -> bool:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from pipeline.build.recipe import Flow, Parts, Rule, Step
+from pipeline.domain.length import Change, changes
 from pipeline.domain.script import Script, Segment
 from pipeline.domain.topic import Topic
 from pipeline.errors import EngineNonsense
 from pipeline.ports import Question, Writer, WriterIdentity
 from pipeline.stages.script.written import (
+    SCRIPT,
     Asked,
     Written,
+    kept,
     language_name,
     load,
     parts_of,
@@ -25,6 +29,7 @@ from pipeline.text.script_checks import Fault, faults
 from pipeline.text.style_file import Style, fill
 
 RULE = Rule("script", version=1, resource="llm")
+REVISION = Rule("script-revision", version=1, resource="llm")
 
 SCHEMA: Mapping[str, object] = {
     "type": "object",
@@ -47,6 +52,22 @@ SCHEMA: Mapping[str, object] = {
     "required": ["segments"],
 }
 
+SCHEMA_OF_A_REVISION: Mapping[str, object] = {
+    "type": "object",
+    "properties": {
+        "segments": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "properties": {"number": {"type": "integer"}, "narration": {"type": "string"}},
+                "required": ["number", "narration"],
+            },
+        },
+    },
+    "required": ["segments"],
+}
+
 NO_NOTES = "(No notes were given. Say only what is commonly known and beyond doubt.)"
 
 # A word is 1.3 tokens in English and up to 2.5 in other languages; titles, picture prompts and JSON come on top.
@@ -54,6 +75,11 @@ _TOKENS_A_WORD = 3
 _TOKENS_BESIDE = 600
 # Lower than chat's usual 0.8: the narration keeps closer to its notes.
 _TEMPERATURE = 0.6
+# A script that is asked for by the clock is measured and revised, so its first length need not be near: half as long
+# again, or half, is still a start.
+_START = 0.5
+# A revised segment this near to the words wanted is not asked for again.
+_NEAR = 0.15
 
 
 def write(topic: Topic, style: Style, writer: Writer, identity: WriterIdentity, *, tries: int) -> Flow[Written]:
@@ -77,6 +103,178 @@ def write(topic: Topic, style: Style, writer: Writer, identity: WriterIdentity, 
         )
     ]
     return load(artifact, topic)
+
+
+def revise(
+    topic: Topic,
+    style: Style,
+    writer: Writer,
+    identity: WriterIdentity,
+    before: Written,
+    *,
+    words: int,
+    round_: int,
+    tries: int,
+) -> Flow[Written]:
+    """One step: some segments written anew, so many words longer or shorter; the others stay to the letter."""
+    asked = changes([segment.word_count for segment in before.script.segments], words)
+    work = _Revision(topic, style, writer, identity, before, asked, round_, tries)
+    (artifact,) = yield [
+        Step(
+            REVISION,
+            place="script",
+            inputs={
+                "script": before.artifact.part_digest(SCRIPT),
+                "changes": [[change.segment, change.wanted] for change in asked],
+                "round": round_,
+                "notes": topic.notes,
+                "request": style.revise,
+                "system": style.system,
+                "seed": topic.seed,
+                "writer": writer_key(identity),
+            },
+            make=work.make,
+            label=f"script, {'longer' if words > 0 else 'shorter'} by {abs(words)} words",
+            units=float(sum(change.wanted for change in asked)),
+        )
+    ]
+    return load(artifact, topic)
+
+
+@dataclass(frozen=True, slots=True)
+class _Revision:
+    """One round of making a script longer or shorter."""
+
+    topic: Topic
+    style: Style
+    writer: Writer
+    identity: WriterIdentity
+    before: Written
+    changes: Sequence[Change]
+    round_: int
+    tries: int
+
+    def make(self) -> Parts:
+        """Ask until each segment is near the length wanted. What comes nearer than it was is taken, whatever the others
+        do; what does not stays as it was.
+        """
+        asked = Asked()
+        script = self.before.script
+        left = list(self.changes)
+        found: tuple[Fault, ...] = ()
+        for attempt in range(self.tries):
+            # Rounds share no seed with each other, nor with the first writing.
+            seed = seed_of(self.topic, 100 * self.round_ + attempt)
+            try:
+                answer = self.writer.answer(self._question(script, left, found, seed))
+            except EngineNonsense as nonsense:
+                asked.answers.append(nonsense.answer)
+                found = (Fault("empty", nonsense.what),)
+                continue
+            asked.add(seed, answer)
+            if not answer.complete:
+                found = (Fault("length", "the answer was cut off: it was far longer than asked for"),)
+                continue
+            script, found = self._taken(script, _narrations(answer.text), found)
+            left = [change for change in left if not _is_near(script.segments[change.segment].word_count, change)]
+            if not left:
+                break
+        if script == self.before.script:
+            why = f"{self.identity.name} gave nothing better in {len(asked.answers)} answers"
+            return kept(self.before, f"{why}: {told(found)}" if found else why)
+        rounds = self.before.about.get("revised", ())
+        revised = {
+            "segments": [change.segment + 1 for change in self.changes],
+            "words": script.word_count - self.before.script.word_count,
+            **asked.about,
+        }
+        earlier = list(rounds) if isinstance(rounds, list) else []
+        return parts_of(script, {**self.before.about, "revised": [*earlier, revised], "words": script.word_count})
+
+    def _question(self, script: Script, left: Sequence[Change], found: Sequence[Fault], seed: int) -> Question:
+        topic = self.topic
+        values = {
+            "title": topic.title,
+            "notes": topic.notes.strip() or NO_NOTES,
+            "words": sum(change.wanted for change in left),
+            "language": language_name(topic),
+            "script": "\n\n".join(
+                f"Segment {number}: {segment.title}\n{' '.join(segment.paragraphs)}"
+                for number, segment in enumerate(script.segments, 1)
+            ),
+            "changes": "\n".join(_request(change, script) for change in left),
+        }
+        request = fill(self.style.revise, values)
+        schema = json.dumps(SCHEMA_OF_A_REVISION)
+        again = f"\n\nAn earlier answer could not be used: {told(found)}. Write it anew." if found else ""
+        return Question(
+            fill(self.style.system, values),
+            f"{request}\n\nAnswer with JSON that follows this schema:\n{schema}{again}",
+            seed,
+            sum(change.wanted for change in left) * _TOKENS_A_WORD + _TOKENS_BESIDE,
+            _TEMPERATURE,
+            SCHEMA_OF_A_REVISION,
+        )
+
+    def _taken(
+        self, script: Script, answers: Mapping[int, tuple[str, ...]], found: tuple[Fault, ...]
+    ) -> tuple[Script, tuple[Fault, ...]]:
+        """The script with each segment that came nearer and is sound, and what was wrong with the others."""
+        wrong: list[Fault] = []
+        for change in self.changes:
+            old = script.segments[change.segment]
+            paragraphs = answers.get(change.segment + 1)
+            if paragraphs is None:
+                continue
+            new = replace(old, paragraphs=paragraphs)
+            if abs(new.word_count - change.wanted) >= abs(old.word_count - change.wanted):
+                words = f"segment {change.segment + 1} has {new.word_count} words, and {change.wanted} were asked for"
+                wrong.append(Fault("length", words))
+                continue
+            candidate = replace(
+                script,
+                segments=tuple(new if place == change.segment else one for place, one in enumerate(script.segments)),
+            )
+            faulty = faults(
+                candidate, language=self.topic.language, words=candidate.word_count, fewest=0, most=candidate.word_count
+            )
+            if faulty:
+                wrong += faulty
+                continue
+            script = candidate
+        if not answers:
+            wrong.append(Fault("empty", "no segment with its number and narration was in it"))
+        return script, tuple(wrong) or found
+
+
+def _request(change: Change, script: Script) -> str:
+    have = script.segments[change.segment].word_count
+    more = change.wanted - have
+    return (
+        f"Segment {change.segment + 1} has {have} words now. Write it with about {change.wanted} words, "
+        f"{abs(more)} {'more' if more > 0 else 'fewer'}."
+    )
+
+
+def _is_near(words: int, change: Change) -> bool:
+    return abs(words - change.wanted) <= _NEAR * change.wanted
+
+
+def _narrations(text: str) -> dict[int, tuple[str, ...]]:
+    """The segments of an answer by their numbers; none where it is not what was asked for."""
+    found = {}
+    for item in _segments_in(text):
+        match item:
+            case {"number": int(number), "narration": str(narration)} if lines := _lines(narration):
+                found[number] = lines
+    return found
+
+
+def _bounds(topic: Topic) -> dict[str, int]:
+    """How short and how long a first script may be, where its length is mended afterwards."""
+    if topic.seconds is None:
+        return {}
+    return {"fewest": round(topic.words * (1 - _START)), "most": round(topic.words * (1 + _START))}
 
 
 def _make(topic: Topic, style: Style, writer: Writer, identity: WriterIdentity, tries: int) -> Parts:
@@ -106,7 +304,7 @@ def _make(topic: Topic, style: Style, writer: Writer, identity: WriterIdentity, 
             found = (Fault("length", f"it was longer than {room} tokens; {topic.words} words were asked for"),)
             continue
         script = _understood(answer.text, topic)
-        found = faults(script, language=topic.language, words=topic.words)
+        found = faults(script, language=topic.language, words=topic.words, **_bounds(topic))
         if not found:
             about = {"asked": "at once", "writer": writer_about(identity), **asked.about, "words": script.word_count}
             return parts_of(script, about)
@@ -120,20 +318,27 @@ def _make(topic: Topic, style: Style, writer: Writer, identity: WriterIdentity, 
 
 def _understood(text: str, topic: Topic) -> Script:
     """The answer as a script; one without segments where it is not what was asked for."""
+    segments = []
+    for item in _segments_in(text):
+        match item:
+            case {"title": str(title), "narration": str(narration), **rest}:
+                picture = rest.get("picture_prompt")
+                if lines := _lines(narration):
+                    prompt = " ".join(picture.split()) if isinstance(picture, str) else ""
+                    segments.append(Segment(" ".join(title.split()), lines, prompt))
+    return Script(topic.title, topic.language, tuple(segments))
+
+
+def _segments_in(text: str) -> list[object]:
     # Servers that do not constrain the sampler wrap JSON in a code fence or a sentence.
     start, end = text.find("{"), text.rfind("}")
     try:
         raw = json.loads(text[start : end + 1])
     except (ValueError, RecursionError):
-        return Script(topic.title, topic.language, ())
+        return []
     listed = raw.get("segments") if isinstance(raw, dict) else None
-    segments = []
-    for item in listed if isinstance(listed, list) else []:
-        match item:
-            case {"title": str(title), "narration": str(narration), **rest}:
-                lines = tuple(" ".join(line.split()) for line in narration.splitlines() if line.strip())
-                picture = rest.get("picture_prompt")
-                if lines:
-                    prompt = " ".join(picture.split()) if isinstance(picture, str) else ""
-                    segments.append(Segment(" ".join(title.split()), lines, prompt))
-    return Script(topic.title, topic.language, tuple(segments))
+    return listed if isinstance(listed, list) else []
+
+
+def _lines(narration: str) -> tuple[str, ...]:
+    return tuple(" ".join(line.split()) for line in narration.splitlines() if line.strip())

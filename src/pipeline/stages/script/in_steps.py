@@ -15,15 +15,17 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pipeline.build.recipe import Artifact, Flow, Parts, Rule, Step
+from pipeline.build.recipe import Artifact, Canonical, Flow, Parts, Rule, Step
 from pipeline.domain.script import Script, Segment
 from pipeline.domain.topic import Topic
 from pipeline.errors import EngineNonsense
 from pipeline.ports import Answer, Question, Writer, WriterIdentity
 from pipeline.stages.script.written import (
     ABOUT,
+    SCRIPT,
     Asked,
     Written,
+    kept,
     language_name,
     load,
     parts_of,
@@ -58,6 +60,7 @@ _TOKENS_BESIDE = 10
 _FACET_TOKENS = 90
 _WORDS_A_FACET = 35
 _SHORTEST_SENTENCE_WORDS = 4
+_FEWEST_TO_START_WITH = 20
 _ENOUGH = 0.85
 """The share of the length asked for at which no more is asked; the checks want 0.8."""
 
@@ -84,6 +87,10 @@ class _Desk:
     writer: Writer
     identity: WriterIdentity
     tries: int
+    room: int
+    """How many words there is room for: those asked for at first, or what a revision makes of them."""
+    before: Written | None = None
+    """The script that is revised."""
 
     def fill(self, template: str, **more: str) -> str:
         return fill(template, {"title": self.topic.title, "language": language_name(self.topic), **more})
@@ -100,10 +107,23 @@ class _Desk:
         return Step(PASSAGE, place="passage", inputs=key, make=make, label=label, units=float(words))
 
 
-def write(topic: Topic, style: Style, writer: Writer, identity: WriterIdentity, *, tries: int) -> Flow[Written]:
-    """Passages, many at once, and the script that they make together."""
-    desk = _Desk(topic, style, writer, identity, tries)
-    parts = fact_parts(topic.notes, language=topic.language, words=topic.words)
+def write(
+    topic: Topic,
+    style: Style,
+    writer: Writer,
+    identity: WriterIdentity,
+    *,
+    tries: int,
+    room: int | None = None,
+    before: Written | None = None,
+) -> Flow[Written]:
+    """Passages, many at once, and the script that they make together.
+
+    A revision is the same with another `room`: more of the notes are told, or fewer, and without notes more is asked.
+    What was told already is told in the same words. `before` stands where nothing usable comes of it.
+    """
+    desk = _Desk(topic, style, writer, identity, tries, topic.words if room is None else room, before)
+    parts = fact_parts(topic.notes, language=topic.language, words=desk.room)
     artifact = yield from (_from_facts(desk, parts) if parts else _from_facets(desk))
     return load(artifact, topic)
 
@@ -120,7 +140,7 @@ def _from_facts(desk: _Desk, parts: Sequence[FactPart]) -> Flow[Artifact]:
         said = iter([_sentences(artifact) for artifact in artifacts])
         return [_Passage(part.title, tuple(s for _ in part.facts for s in next(said))) for part in parts]
 
-    fewest = min(round(desk.topic.words * 0.8), round(0.6 * sum(len(fact.split()) for fact in facts)))
+    fewest = min(round(desk.room * 0.8), round(0.6 * sum(len(fact.split()) for fact in facts)))
     return (yield from _script_step(desk, artifacts, passages, fewest=fewest, layout=[p.title for p in parts]))
 
 
@@ -167,14 +187,16 @@ def _from_facets(desk: _Desk) -> Flow[Artifact]:
         ]
         artifacts += yield steps
         heard = sum(len(s.split()) for part in _merged(desk, facets, artifacts) for s in part.sentences)
-        if heard >= _ENOUGH * words:
+        if heard >= _ENOUGH * desk.room:
             break
 
     def passages() -> list[_Passage]:
-        return _trimmed(_merged(desk, facets, artifacts), words)
+        return _trimmed(_merged(desk, facets, artifacts), desk.room)
 
     titles = [desk.fill(facet.title) for facet in facets]
-    return (yield from _script_step(desk, artifacts, passages, fewest=None, layout=titles))
+    # What is asked for by the clock is measured, and said where it was missed; a start is enough.
+    fewest = None if desk.topic.seconds is None else _FEWEST_TO_START_WITH
+    return (yield from _script_step(desk, artifacts, passages, fewest=fewest, layout=titles))
 
 
 def _facet_step(desk: _Desk, facet: Facet, again: int, words: float, label: str) -> Step:
@@ -262,11 +284,16 @@ def _script_step(
     layout: Sequence[str],
 ) -> Flow[Artifact]:
     topic = desk.topic
+    revised: dict[str, Canonical] = {}
+    if desk.before is not None:
+        revised = {"instead of": desk.before.artifact.part_digest(SCRIPT)}
 
     def make() -> Parts:
         script = _assembled(desk, passages())
-        found = faults(script, language=topic.language, words=topic.words, fewest=fewest)
+        found = faults(script, language=topic.language, words=desk.room, fewest=fewest)
         abouts = [json.loads(artifact.read(ABOUT)) for artifact in artifacts]
+        if found and desk.before is not None:
+            return kept(desk.before, told(found))
         if found:
             raise EngineNonsense(
                 f"no usable script came of {len(artifacts)} passages: {told(found)}",
@@ -283,14 +310,15 @@ def _script_step(
             inputs={
                 "title": topic.title,
                 "language": topic.language,
-                "words": topic.words,
+                "words": desk.room,
                 "style": desk.style.digest,
                 "parts": layout,
                 "passages": [artifact.part_digest(_SENTENCES) for artifact in artifacts],
+                **revised,
             },
             make=make,
             label="script",
-            units=float(topic.words),
+            units=float(desk.room),
         )
     ]
     return artifact
@@ -331,9 +359,11 @@ def _about(desk: _Desk, script: Script, abouts: Sequence[dict[str, object]]) -> 
         "facts_in_the_notes_own_words": sum(not about["own_words"] for about in abouts),
         "words": script.word_count,
     }
-    if script.word_count < round(desk.topic.words * 0.8):
+    if script.word_count < round(desk.room * 0.8):
         about["shorter_than_asked"] = (
             f"the notes hold no more, and {desk.identity.name} is too small to be trusted with adding to them"
+            if desk.topic.notes.strip()
+            else f"{desk.identity.name} is small, and has no more to say without repeating itself"
         )
     return about
 

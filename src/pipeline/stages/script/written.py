@@ -15,6 +15,8 @@ from pipeline.text.script_checks import Fault
 
 SCRIPT = "script.md"
 ABOUT = "about.json"
+NO_REVISION = "not_revised"
+"""In what is known of a script: why it stayed as it was when it was to become longer or shorter."""
 
 # What the prompts call a language; a model knows the name better than the code.
 _LANGUAGES = {
@@ -54,6 +56,11 @@ class Asked:
 
 def parts_of(script: Script, about: Mapping[str, object]) -> Parts:
     return {SCRIPT: script_file.format(script).encode(), ABOUT: json.dumps(about, ensure_ascii=False).encode()}
+
+
+def kept(before: Written, why: str) -> Parts:
+    """What stands where a revision came to nothing: the script as it was, which says why."""
+    return parts_of(before.script, {**before.about, NO_REVISION: why})
 
 
 def load(artifact: Artifact, topic: Topic) -> Written:

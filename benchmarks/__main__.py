@@ -23,6 +23,7 @@ ALL = (
     "build_system",
     "ten_thousand",
     "mixing",
+    "video",
     "speaking",
     "speech_server",
     "writing",

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from pipeline.media.video.grid import FRAMES_PER_SECOND
 
-LEG_SECONDS = 18.0
+LEG_SECONDS = 20.0
 NEAR, FAR = 1.10, 1.02
 """How much larger the picture is than it must be, close and far away: a card's margins are wider than what is lost."""
 

@@ -31,8 +31,8 @@ STILL_STRETCH_FRAMES = 1500
 KEY_FRAME_SECONDS = 10
 """How far apart key frames are at most, and so how far back a player must begin that seeks."""
 
-PULSE_FRAMES = 12
-"""Where nothing moves, a frame is shown for this long at most: 0.48 s. Players show a frame of any length, but seek to
+PULSE_FRAMES = 25
+"""Where nothing moves, a frame is shown for this long at most: a second. Players show a frame of any length, but seek to
 frames, and some of them (QuickTime's scrubber, hardware decoders, services that encode again) lose the sound's place or
 the picture where one lasts many seconds."""
 

@@ -38,6 +38,7 @@ _TUNED = {
     "open-gop": "0",
     "bframes": "7",
     "b-adapt": "0",
+    "b-pyramid": "none",
     "ref": "1",
     "weightp": "0",
     "trellis": "0",

@@ -198,6 +198,15 @@ def test_a_service_that_is_killed_comes_back_and_the_run_goes_on(
     assert (stack.folder / "output" / "while-it-was-away" / "audio.mp3").exists()
 
 
+def test_services_stop_when_they_are_asked_to(stack: Stack, first_run: subprocess.CompletedProcess[str]) -> None:
+    """137 would be SIGKILL, after the grace period."""
+    del first_run
+    stack.compose("stop")
+    codes = {name: stack.inspect(name)["State"]["ExitCode"] for name in ("manager", "piper")}
+    assert codes["manager"] in {0, 130}
+    assert codes["piper"] in {0, 143}
+
+
 def test_a_backup_comes_back_after_everything_is_gone(
     stack: Stack, first_run: subprocess.CompletedProcess[str]
 ) -> None:
@@ -219,15 +228,6 @@ def test_a_backup_comes_back_after_everything_is_gone(
     assert "dawn" in (stack.folder / "input" / "the-dawn-chorus.md").read_text().lower()
     manifest = json.loads((script.parent / "manifest.json").read_text())
     assert manifest["script"]["edited_by_hand"] is True
-
-
-def test_services_stop_when_they_are_asked_to(stack: Stack, first_run: subprocess.CompletedProcess[str]) -> None:
-    """137 would be SIGKILL, after the grace period."""
-    del first_run
-    stack.compose("stop")
-    codes = {name: stack.inspect(name)["State"]["ExitCode"] for name in ("manager", "piper")}
-    assert codes["manager"] in {0, 130}
-    assert codes["piper"] in {0, 143}
 
 
 def test_taking_everything_down_keeps_the_episodes(stack: Stack, first_run: subprocess.CompletedProcess[str]) -> None:

@@ -62,7 +62,9 @@ def test_stretches_hold_every_frame_once(frame_count: int, moving: bool, fades: 
 
 
 @given(st.integers(1, 2000), st.booleans(), st.lists(st.integers(-10, 2100), max_size=20))
-def test_where_nothing_moves_no_frame_is_shown_for_more_than_a_second(count: int, fades: bool, changes: list[int]) -> None:
+def test_where_nothing_moves_no_frame_is_shown_for_more_than_a_second(
+    count: int, fades: bool, changes: list[int]
+) -> None:
     (stretch, *_) = grid.stretches(count, moving=False, fades=fades)
     numbers = grid.drawn(stretch, changes, moving=False)
 

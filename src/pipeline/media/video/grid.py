@@ -32,9 +32,9 @@ KEY_FRAME_SECONDS = 10
 """How far apart key frames are at most, and so how far back a player must begin that seeks."""
 
 PULSE_FRAMES = 25
-"""Where nothing moves, a frame is shown for this long at most: a second. Players show a frame of any length, but seek to
-frames, and some of them (QuickTime's scrubber, hardware decoders, services that encode again) lose the sound's place or
-the picture where one lasts many seconds."""
+"""Where nothing moves, a frame is shown for this long at most: a second. Players show a frame of any length, but seek
+to frames, and some of them (QuickTime's scrubber, hardware decoders, services that encode again) lose the sound's place
+or the picture where one lasts many seconds."""
 
 # A length of so much less than a whole number of frames is taken for that number: times are kept to the microsecond.
 _ROUNDING = 1e-4

@@ -143,7 +143,7 @@ def _zoompan(picture: bytes) -> Made:
     count = STRETCHES * grid.STRETCH_FRAMES
     slope = (_END_ZOOM - 1) / grid.STRETCH_FRAMES
     begun = perf_counter()
-    graph = av.filter.Graph()
+    graph: Any = av.filter.Graph()
     source = graph.add_buffer(width=_SOURCE[0], height=_SOURCE[1], format="yuv420p", time_base=Fraction(1, 25))
     zoom = f"1+{slope}*mod(on,{grid.STRETCH_FRAMES})"
     place = f"x='(iw-iw/zoom)*0.7':y='(ih-ih/zoom)*0.3':d={count}:s={WIDTH}x{HEIGHT}:fps=25"
@@ -151,7 +151,7 @@ def _zoompan(picture: bytes) -> Made:
     source.link_to(filter_)
     filter_.link_to(sink)
     graph.configure()
-    frame = av.VideoFrame(*_SOURCE, "yuv420p")
+    frame: Any = av.VideoFrame(*_SOURCE, "yuv420p")
     for plane, values in zip(frame.planes, planes, strict=True):
         room = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
         room[:, : plane.width] = values
@@ -189,7 +189,7 @@ def _decoded(parameters: bytes, packets: Sequence[bytes]) -> list[Frame]:
 
     decoder: Any = av.CodecContext.create("h264", "r")
     decoder.extradata = parameters
-    frames = []
+    frames: list[Frame] = []
     for data in (*packets, None):
         for frame in decoder.decode(av.Packet(data) if data is not None else None):
             kept = len(frames) % EVERY == 0 and len(frames) < grid.STRETCH_FRAMES

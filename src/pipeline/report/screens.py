@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import Protocol, Self
@@ -186,7 +187,7 @@ class _Plain(_Account):
     def outcome(self, outcome: Outcome[Published], failure: Failure | None) -> None:
         self.counted(outcome)
         if outcome.error is None:
-            folder = outcome.result.folder if outcome.result is not None else ""
+            folder = _near(outcome.result.folder) if outcome.result is not None else ""
             if outcome.made:
                 remark = shortfall(read_manifest(outcome.result.folder)) if outcome.result is not None else ""
                 self.say(f"{outcome.name}: done in {_seconds(outcome.seconds)}: {folder}{remark and f' ({remark})'}")
@@ -363,3 +364,9 @@ def _seconds(seconds: float) -> str:
 
 
 __all__ = ["Line", "Screen", "Totals", "episodes", "error_facts", "screen_for"]
+
+
+def _near(folder: Path) -> str:
+    """As it is typed from where the command was called; in a container that is the same as outside."""
+    here = Path.cwd()
+    return str(folder.relative_to(here)) if folder.is_relative_to(here) else str(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import http.client
 import json
 import os
@@ -49,17 +50,22 @@ def serve(settings: SpeechSettings) -> None:
 
     telemetry.configure(form=settings.log_format, level=settings.log_level)
     threads = settings.threads or len(os.sched_getaffinity(0))
-    synthesizer = Piper([settings.voices_dir], threads=threads, stop=Event())
+    synthesizer = Piper([settings.voices_dir], threads=threads, stop=Event(), in_parts=True)
     singer = Singer(synthesizer, default=settings.voice, most_loaded=settings.max_loaded)
     booth: Booth[Piece, Said] = Booth(singer.sing, threads=threads, most=settings.max_waiting)
 
     class Server(uvicorn.Server):
+        loop: asyncio.AbstractEventLoop | None = None
+
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             """uvicorn lets what was begun finish; nothing new is begun."""
-            booth.close()
+            # The signal may have come while this very thread holds the booth's lock.
+            if self.loop is not None:
+                self.loop.call_soon_threadsafe(booth.close)
             super().handle_exit(sig, frame)
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            self.loop = asyncio.get_running_loop()
             await super().startup(sockets)
             for listening in self.servers:
                 for opened in listening.sockets:

@@ -9,8 +9,10 @@ import json
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -18,14 +20,16 @@ import structlog
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipeline import __version__
-from pipeline.errors import InputError, PipelineError
+from pipeline.engines.piper.engine import FASTEST, SLOWEST
+from pipeline.errors import EngineUnavailable, InputError, PipelineError
 from pipeline.ports import VoiceIdentity
 from pipeline.speech_server import sound, wire
 from pipeline.speech_server.booth import Booth, Visit
-from pipeline.speech_server.faults import Fault, Mistaken, Stranger, TooLong, Unspeakable
+from pipeline.speech_server.faults import Busy, Fault, Foreign, Mistaken, Stranger, TooLong, TooSlow, Unspeakable
 from pipeline.speech_server.metrics import Metrics
 from pipeline.speech_server.settings import SpeechSettings
 from pipeline.speech_server.singer import Piece, Said, Singer
@@ -39,6 +43,7 @@ OURS = "media_pipeline"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # How often it is looked whether a voice has come, until one has spoken.
 _WARM_SECONDS = 1.0
+_BODY_SECONDS = 30.0
 _BYTES_A_CHARACTER = 8
 _BODY_BESIDE_TEXT = 64 << 10
 # nginx's number for a client that went away: nobody reads it but the log.
@@ -172,6 +177,10 @@ def _piper_pieces(wanted: wire.Synthesize, singer: Singer, settings: SpeechSetti
         inference = singer.configs()[identity.name].get("inference")
         own = float(inference.get("length_scale", 1.0)) if isinstance(inference, Mapping) else 1.0
         pace = own / wanted.length_scale
+        if not SLOWEST <= pace <= FASTEST:
+            raise Mistaken(
+                f"length_scale: this voice's own is {own:g}, and it speaks at {SLOWEST:g} to {FASTEST:g} times its pace"
+            )
     pieces = [
         Piece(sentence, voice, pace, wanted.seed, wanted.noise_scale, wanted.noise_w_scale) for sentence in sentences
     ]
@@ -246,20 +255,24 @@ def _openai(singer: Singer, booth: Booths, settings: SpeechSettings, metrics: Me
         with count:
             wanted = _parsed(wire.Speech, await _body(request, settings))
             pieces, identity = await asyncio.to_thread(_openai_pieces, wanted, singer, settings)
-            visit = booth.enter(pieces)
+            stream = await asyncio.to_thread(sound.stream, wanted.response_format, identity.sample_rate)
+            begun = _Beginning(pieces)
+            visit = booth.enter(begun.pieces)
             try:
-                # The first sentence decides the answer's status; what follows can only break off.
+                # The first sound decides the answer's status; what follows can only break off.
                 futures = visit.futures()
-                first = await _unless_gone(request, asyncio.wrap_future(next(futures)))
+                first = await _unless_gone(request, begun.listen(next(futures)))
             except BaseException:
                 visit.close()
                 raise
             if first is None:
                 visit.close()
                 return count.gone()
-            count.spoken([first])
+            count.hears()
             count.streams()
-            parts = _encoded(visit, first, futures, wanted.response_format, identity, settings, count)
+            sounds = _sounds(first, begun, futures, count)
+            silence = bytes(2 * int(settings.pause_seconds * identity.sample_rate))
+            parts = _encoded(visit, sounds, silence, stream, count)
             if wanted.stream_format == "sse":
                 return StreamingResponse(_events(parts), media_type="text/event-stream")
             return StreamingResponse(parts, media_type=sound.MEDIA_TYPES[wanted.response_format])
@@ -276,24 +289,65 @@ def _openai_pieces(wanted: wire.Speech, singer: Singer, settings: SpeechSettings
     return [Piece(sentence, voice, wanted.speed) for sentence in sentences], identity
 
 
+class _Beginning:
+    """The first sentence, whose sound is taken as it is made; that of the others is taken sentence by sentence."""
+
+    def __init__(self, pieces: Sequence[Piece]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._made: asyncio.Queue[bytes] = asyncio.Queue()
+        self._said: asyncio.Future[Said] | None = None
+        self.pieces = [replace(pieces[0], heard=self._hear), *pieces[1:]]
+
+    def _hear(self, pcm: bytes) -> None:
+        """On the speaker's thread."""
+        self._loop.call_soon_threadsafe(self._made.put_nowait, pcm)
+
+    async def listen(self, said: Future[Said]) -> bytes:
+        """The first sound there is. Raises what speaking raised before there was one."""
+        self._said = asyncio.wrap_future(said)
+        # It is told on the same thread and after the sound, and so comes after it here too.
+        self._said.add_done_callback(lambda _: self._made.put_nowait(b""))
+        if pcm := await self._made.get():
+            return pcm
+        whole = await self._said
+        self._made.put_nowait(b"")  # a synthesizer that gives all of it at the end
+        return whole.speech.pcm
+
+    async def rest(self) -> AsyncIterator[bytes]:
+        while pcm := await self._made.get():
+            yield pcm
+
+    async def said(self) -> Said:
+        """Raises what speaking raised."""
+        if self._said is None:
+            raise RuntimeError("nobody has listened yet")
+        return await self._said
+
+
+async def _sounds(
+    first: bytes, begun: _Beginning, futures: Iterator[Future[Said]], count: _Count
+) -> AsyncIterator[tuple[bytes, bool]]:
+    """Samples, and whether a sentence begins with them."""
+    yield first, False
+    async for pcm in begun.rest():
+        yield pcm, False
+    count.spoken([await begun.said()])
+    for future in futures:
+        said = await asyncio.wrap_future(future)
+        count.spoken([said])
+        yield said.speech.pcm, True
+
+
 async def _encoded(
     visit: Visit[Piece, Said],
-    first: Said,
-    futures: Any,  # noqa: ANN401  # Iterator[Future[Said]], already begun
-    form: str,
-    identity: VoiceIdentity,
-    settings: SpeechSettings,
+    sounds: AsyncIterator[tuple[bytes, bool]],
+    silence: bytes,
+    stream: sound.Stream,
     count: _Count,
 ) -> AsyncIterator[bytes]:
-    silence = bytes(2 * int(settings.pause_seconds * identity.sample_rate))
     try:
-        stream = await asyncio.to_thread(sound.stream, form, identity.sample_rate)
-        if data := await asyncio.to_thread(stream.add, first.speech.pcm):
-            yield data
-        for future in futures:
-            said = await asyncio.wrap_future(future)
-            count.spoken([said])
-            if data := await asyncio.to_thread(stream.add, silence + said.speech.pcm):
+        async for pcm, begins in sounds:
+            if data := await asyncio.to_thread(stream.add, silence + pcm if begins else pcm):
                 yield data
         if data := await asyncio.to_thread(stream.end):
             yield data
@@ -356,10 +410,14 @@ class _Count:
         self._metrics.requests.labels(self._route, outcome).inc()
         self._metrics.seconds.observe(time.monotonic() - self._begun)
 
-    def spoken(self, said: Sequence[Said]) -> None:
+    def hears(self) -> None:
+        """The first sound is there."""
         if not self._heard:
             self._heard = True
             self._metrics.first.observe(time.monotonic() - self._begun)
+
+    def spoken(self, said: Sequence[Said]) -> None:
+        self.hears()
         self._metrics.audio.inc(sum(one.speech.seconds for one in said))
         self._metrics.characters.inc(sum(len(one.sentence.shown) for one in said))
 
@@ -396,11 +454,18 @@ async def _gone(request: Request) -> None:
 async def _body(request: Request, settings: SpeechSettings) -> bytes:
     most = settings.max_characters * _BYTES_A_CHARACTER + _BODY_BESIDE_TEXT
     pieces, length = [], 0
-    async for piece in request.stream():
-        length += len(piece)
-        if length > most:
-            raise TooLong(f"the request is longer than {most:,} bytes", hint="Send the text in parts.")
-        pieces.append(piece)
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            async for piece in request.stream():
+                length += len(piece)
+                if length > most:
+                    raise TooLong(f"the request is longer than {most:,} bytes", hint="Send the text in parts.")
+                pieces.append(piece)
+    except TimeoutError as late:
+        raise TooSlow(f"the request did not come to its end in {_BODY_SECONDS:g} s") from late
+    except ClientDisconnect as gone:
+        # Nobody reads the answer; without this it would be logged as a fault of the server.
+        raise Mistaken("the client went away before its request was here") from gone
     return b"".join(pieces)
 
 
@@ -448,7 +513,7 @@ async def _refuse_foreign(request: Request) -> None:
     """A page of another site can have a person's browser post here, though not read the answer: it says so itself."""
     origin = request.headers.get("origin")
     if origin and urlsplit(origin).netloc != request.headers.get("host"):
-        raise Stranger(f"calls from pages of {origin} are not taken")
+        raise Foreign(f"calls from pages of {origin} are not taken")
 
 
 class _RequestIds:
@@ -481,6 +546,8 @@ async def _say_fault(_: Request, error: Exception) -> Response:
         fault: Fault = Unspeakable(error.what, hint=error.hint)
     elif isinstance(error, Fault):
         fault = error
+    elif isinstance(error, EngineUnavailable):  # short of memory
+        fault = Busy(error.what, retry_after_seconds=5)
     else:
         known = error if isinstance(error, PipelineError) else PipelineError(str(error))
         fault = Fault(known.what, where=known.where, hint=known.hint)

@@ -19,9 +19,9 @@ from pipeline.speech_server.faults import Busy
 T = TypeVar("T")
 R = TypeVar("R")
 
-# How far a request is spoken ahead of whoever listens: enough that no core waits, little enough that a client that
-# stops reading holds no memory.
-_AHEAD = 8
+# How far a request is spoken ahead of whoever listens, in sentences for each thread: enough that no core waits, little
+# enough that a client that stops reading holds no memory.
+_AHEAD = 4
 
 
 @dataclass(slots=True)
@@ -41,6 +41,7 @@ class Booth(Generic[T, R]):
     def __init__(self, speak: Callable[[T], R], *, threads: int, most: int) -> None:
         self._speak = speak
         self._most = most
+        self._ahead = _AHEAD * threads
         self._orders: deque[Order[T, R]] = deque()
         self._inside = 0
         self._closing = False
@@ -121,7 +122,7 @@ class Booth(Generic[T, R]):
                 for _ in range(len(self._orders)):
                     order = self._orders[0]
                     self._orders.rotate(-1)
-                    if order.todo and len(order.coming) - len(order.todo) < _AHEAD:
+                    if order.todo and len(order.coming) - len(order.todo) < self._ahead:
                         sentence, future = order.todo.popleft()
                         if not order.todo:
                             self._orders.remove(order)

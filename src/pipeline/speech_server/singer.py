@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Protocol
@@ -26,7 +26,12 @@ class Synthesizer(Protocol):
     def configs(self) -> Mapping[str, Mapping[str, object]]: ...
 
     def speak_in_full(
-        self, request: SpeechRequest, *, noise: float | None = None, noise_w: float | None = None
+        self,
+        request: SpeechRequest,
+        *,
+        noise: float | None = None,
+        noise_w: float | None = None,
+        heard: Callable[[bytes], None] | None = None,
     ) -> tuple[Speech, tuple[Sound, ...]]: ...
 
     def loaded(self) -> tuple[str, ...]: ...
@@ -54,6 +59,8 @@ class Piece:
     seed: int = 0
     noise: float | None = None
     noise_w: float | None = None
+    heard: Callable[[bytes], None] | None = None
+    """Given the sound as it is made, on the speaker's thread, before the whole of it is checked."""
 
 
 class Singer:
@@ -127,6 +134,7 @@ class Singer:
             SpeechRequest(piece.sentence, piece.voice, rate=piece.rate, seed=piece.seed),
             noise=piece.noise,
             noise_w=piece.noise_w,
+            heard=piece.heard,
         )
         with self._lock:
             self._used[name] = None

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from pipeline.domain.sentence import Sentence, Word
-from pipeline.speech_server.faults import Unspeakable
+from pipeline.speech_server.faults import TooLong, Unspeakable
 from pipeline.text import sentences as sentence_splitter
 from pipeline.text import spoken
 from pipeline.text.pronunciations import parse
@@ -16,6 +16,11 @@ from pipeline.text.pronunciations import parse
 _NO_PRONUNCIATIONS = parse("", where="request")
 # Nothing that can be heard: control characters and what stands for half a character (a lone surrogate).
 _UNHEARD = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+# No word of any language is as long; what is (a key, a URL, a hostile text) is spoken in parts, because the
+# synthesizer's memory grows with what it is given at once.
+_ENDLESS_WORD = re.compile(r"\S{100}(?=\S)")
+# The words of one sentence, as they are spoken: some 100 s.
+MOST_GIVEN_CHARACTERS = 1500
 # The first piece of a long text is kept short, because its sound is the first that is heard.
 _FIRST_PIECE_WORDS = 6
 
@@ -75,7 +80,8 @@ def pieces(text: str, language: str) -> list[Sentence]:
     """The sentences of a text in the voice's language, the first one short. Raises Unspeakable."""
     found = []
     for paragraph in re.split(r"\n\s*\n", clean(text)):
-        for shown in sentence_splitter.split(" ".join(paragraph.split()), language):
+        whole = _ENDLESS_WORD.sub(r"\g<0> ", paragraph)
+        for shown in sentence_splitter.split(" ".join(whole.split()), language):
             said = spoken.sentence(shown, language, _NO_PRONUNCIATIONS)
             if spoken.has_speech(said):
                 found.append(said)
@@ -96,8 +102,13 @@ def early(found: list[Sentence]) -> list[Sentence]:
 
 
 def given(words: list[tuple[str, str]]) -> Sentence:
-    """The sentence of a client that names its own words. Raises Unspeakable."""
+    """The sentence of a client that names its own words. Raises Unspeakable and TooLong."""
     said = Sentence(tuple(Word(clean(shown), clean(said)) for shown, said in words))
+    if len(said.spoken) > MOST_GIVEN_CHARACTERS:
+        raise TooLong(
+            f"the words of one sentence have {len(said.spoken):,} characters, and {MOST_GIVEN_CHARACTERS:,} are taken",
+            hint="Send each sentence by itself.",
+        )
     if not spoken.has_speech(said):
         raise Unspeakable("there is nothing to say in it", hint="Send words, with letters or digits in them.")
     return said

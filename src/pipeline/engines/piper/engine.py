@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,13 +47,20 @@ class _Loaded:
 
     files: VoiceFiles
     voice: PiperVoice
-    session: onnxruntime.InferenceSession
+    network: network.Network
     give_back_memory: onnxruntime.RunOptions
-    tells_lengths: bool
-    repeatable: bool
-    takes_noise_start: bool
     phonemes_alone: Callable[[str], tuple[str, ...]]
     """The phonemes of a word by itself, remembered: most words of a script come more than once."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    """How one sentence is spoken, beside what the request says."""
+
+    speaker: int | None
+    noise: float | None
+    noise_w: float | None
+    heard: Callable[[bytes], None] | None
 
 
 class Piper:
@@ -66,13 +74,19 @@ class Piper:
         stop: threading.Event,
         digest: Callable[[Path], str] = file_digest,
         ready: Path | None = None,
+        in_parts: bool = False,
     ) -> None:
         """`threads` bounds how many sentences are spoken at once, and with them the memory; the callers bring the
         threads. `digest` gives a file's SHA-256 in hex and may remember it between runs; in the folder `ready`
-        voices are kept as onnxruntime wants them, 67 MB for a medium one, and load in a fifth of the time."""
+        voices are kept as onnxruntime wants them, 67 MB for a medium one, and load in a fifth of the time.
+
+        `in_parts` makes the sound in windows: early, in less memory, and now and then one step of 16 bits beside the
+        sound of one run. Such voices are not kept in `ready`.
+        """
         self._folders = VoiceFolders(folders, digest)
         self._look_lock = threading.Lock()
         self._kept_in = ready
+        self._in_parts = in_parts
         self._at_once = threading.BoundedSemaphore(threads)
         self._stop = stop
         self._loaded: dict[str, _Loaded] = {}
@@ -103,10 +117,16 @@ class Piper:
         return self.speak_in_full(request)[0]
 
     def speak_in_full(
-        self, request: SpeechRequest, *, noise: float | None = None, noise_w: float | None = None
+        self,
+        request: SpeechRequest,
+        *,
+        noise: float | None = None,
+        noise_w: float | None = None,
+        heard: Callable[[bytes], None] | None = None,
     ) -> tuple[Speech, tuple[Sound, ...]]:
         """The same, with each phoneme and its length; none where the voice does not tell them. `noise` and `noise_w`
-        are how much its sound and its rhythm vary; None is the voice's own."""
+        are how much its sound and its rhythm vary; None is the voice's own. `heard` is given the sound piece by piece
+        as it is made, which is before the whole of it is checked; the pieces together are the sound."""
         self._go_on()
         if not speech_checks.letters(request.sentence.spoken):
             raise InputError(
@@ -123,7 +143,7 @@ class Piper:
         number = _speaker_number(files, speaker)
         with self._at_once:
             self._go_on()
-            return _spoken(self._ready(files), request, number, (noise, noise_w))
+            return _spoken(self._ready(files), request, _Manner(number, noise, noise_w, heard))
 
     def configs(self) -> Mapping[str, Mapping[str, object]]:
         """Each whole voice's own configuration (its `.onnx.json`), by name."""
@@ -148,7 +168,7 @@ class Piper:
 
     def _identity(self, files: VoiceFiles) -> VoiceIdentity:
         loaded = self._loaded.get(files.name)
-        if loaded is None or loaded.repeatable:
+        if loaded is None or loaded.network.repeatable:
             return files.identity
         return replace(files.identity, details={**files.identity.details, "repeatable": "false"})
 
@@ -177,11 +197,11 @@ class Piper:
         with lock:
             loaded = self._loaded.get(files.name)
             if loaded is None or loaded.files.signature != files.signature or loaded.files.model != files.model:
-                loaded = self._loaded[files.name] = _load(files, self._kept_in)
+                loaded = self._loaded[files.name] = _load(files, self._kept_in, in_parts=self._in_parts)
             return loaded
 
 
-def _load(files: VoiceFiles, ready: Path | None) -> _Loaded:
+def _load(files: VoiceFiles, ready: Path | None, *, in_parts: bool) -> _Loaded:
     try:
         import onnxruntime
         from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
@@ -209,7 +229,7 @@ def _load(files: VoiceFiles, ready: Path | None) -> _Loaded:
     )
     try:
         config = PiperConfig.from_dict(dict(files.config))
-        opened = network.opened(files, _session_options, ready)
+        opened = network.opened(files, _session_options, ready, in_parts=in_parts)
     except ModuleNotFoundError as missing:
         raise _not_installed(missing) from missing
     except unusable as problem:
@@ -227,11 +247,8 @@ def _load(files: VoiceFiles, ready: Path | None) -> _Loaded:
     return _Loaded(
         files,
         voice,
-        opened.session,
+        opened,
         give_back_memory,
-        opened.tells_lengths,
-        opened.repeatable,
-        opened.takes_noise_start,
         phonemes_alone,
     )
 
@@ -276,16 +293,14 @@ def _speaker_number(files: VoiceFiles, speaker: str) -> int | None:
     )
 
 
-def _spoken(
-    loaded: _Loaded, request: SpeechRequest, speaker: int | None, noise: tuple[float | None, float | None]
-) -> tuple[Speech, tuple[Sound, ...]]:
+def _spoken(loaded: _Loaded, request: SpeechRequest, manner: _Manner) -> tuple[Speech, tuple[Sound, ...]]:
     import numpy as np
 
-    from pipeline.engines.piper.phonemes import phonemes_of
+    from pipeline.engines.piper.phonemes import phonemes_of, runs
 
     name, sentence = loaded.files.name, request.sentence
     rate = loaded.voice.config.sample_rate
-    chunks = phonemes_of(loaded.voice, sentence.spoken)
+    chunks = [run for chunk in phonemes_of(loaded.voice, sentence.spoken) for run in runs(chunk)]
     known = loaded.voice.config.phoneme_id_map
     if not any(symbol in known and symbol.strip() for chunk in chunks for symbol in chunk):
         raise InputError(
@@ -295,18 +310,26 @@ def _spoken(
     waves: list[npt.NDArray[np.float32]] = []
     sounds: list[Sound] | None = []
     for number, chunk in enumerate(chunks):
-        wave, lengths = _inferred(loaded, chunk, request, speaker, _noise_start(request, number), noise)
+        wave, lengths = _inferred(loaded, chunk, request, _noise_start(request, number), manner)
         timed = None if lengths is None else _timed(loaded.voice, chunk, lengths, len(wave), rate)
         sounds = None if timed is None or sounds is None else [*sounds, *timed]
         waves.append(wave)
     pcm = _pcm(np.concatenate(waves), where=f"piper {name}")
-    speech_checks.check(pcm, rate, sentence, where=f"piper {name}", rate=request.rate)
+    speech_checks.check(pcm, rate, _measured(sentence, chunks), where=f"piper {name}", rate=request.rate)
     seconds = len(pcm) / 2 / rate
     if sounds is None:
         spans = shared_by_letters([word.spoken for word in sentence.words], seconds)
         return Speech(pcm, rate, spans, exact=False), ()
     alone = [loaded.phonemes_alone(word.spoken) if word.spoken else () for word in sentence.words]
     return Speech(pcm, rate, word_spans(alone, sounds, seconds=seconds), exact=True), tuple(sounds)
+
+
+def _measured(sentence: Sentence, chunks: Sequence[Sequence[str]]) -> Sentence:
+    """What the sound's length is judged by: the phonemes, where digits are left to espeak-ng (nine of them may be a
+    dozen words)."""
+    if not any(map(str.isdigit, sentence.spoken)):
+        return sentence
+    return Sentence((Word(sentence.shown, "".join(chain.from_iterable(chunks))),))
 
 
 def _noise_start(request: SpeechRequest, chunk: int) -> int:
@@ -316,23 +339,18 @@ def _noise_start(request: SpeechRequest, chunk: int) -> int:
 
 
 def _inferred(
-    loaded: _Loaded,
-    chunk: list[str],
-    request: SpeechRequest,
-    speaker: int | None,
-    noise_start: int,
-    noise: tuple[float | None, float | None],
+    loaded: _Loaded, chunk: list[str], request: SpeechRequest, noise_start: int, manner: _Manner
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64] | None]:
     """The wave, and how many samples each phoneme id lasts where the network tells it."""
     import numpy as np
     from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
 
-    config = loaded.voice.config
+    config, session = loaded.voice.config, loaded.network.session
     ids = loaded.voice.phonemes_to_ids(chunk)
     scales = [
-        config.noise_scale if noise[0] is None else noise[0],
+        config.noise_scale if manner.noise is None else manner.noise,
         config.length_scale / request.rate,
-        config.noise_w_scale if noise[1] is None else noise[1],
+        config.noise_w_scale if manner.noise_w is None else manner.noise_w,
     ]
     inputs = {
         "input": np.array([ids], dtype=np.int64),
@@ -340,21 +358,36 @@ def _inferred(
         "scales": np.array(scales, dtype=np.float32),
     }
     if config.num_speakers > 1:
-        inputs["sid"] = np.array([config.default_speaker_id if speaker is None else speaker], dtype=np.int64)
-    if loaded.takes_noise_start:
+        speaker = config.default_speaker_id if manner.speaker is None else manner.speaker
+        inputs["sid"] = np.array([speaker], dtype=np.int64)
+    if loaded.network.takes_noise_start:
         inputs[network.NOISE_START] = np.array(noise_start, dtype=np.int64)
+    where = f"piper {loaded.files.name}"
+    waves: list[npt.NDArray[np.float32]] = []
     try:
-        outputs = loaded.session.run(None, inputs, loaded.give_back_memory if len(ids) > _LONG_CHUNK_IDS else None)
+        outputs = session.run(None, inputs, loaded.give_back_memory if len(ids) > _LONG_CHUNK_IDS else None)
+        for wave in _waves(loaded.network, outputs, early=manner.heard is not None):
+            waves.append(wave)
+            if manner.heard is not None:
+                manner.heard(_pcm(wave, where=where))
     except (onnxruntime_errors.Fail, onnxruntime_errors.RuntimeException, MemoryError) as problem:
         raise EngineUnavailable(
             f"the voice broke off ({problem})",
-            where=f"piper {loaded.files.name}",
+            where=where,
             hint="It may be short of memory: let fewer sentences be spoken at once.",
         ) from problem
-    wave = outputs[0].reshape(-1)
-    if not loaded.tells_lengths:
-        return wave, None
-    return wave, (outputs[1].reshape(-1) * config.hop_length).astype(np.int64)
+    if not loaded.network.tells_lengths:
+        return np.concatenate(waves), None
+    return np.concatenate(waves), (outputs[1].reshape(-1) * config.hop_length).astype(np.int64)
+
+
+def _waves(
+    opened: network.Network, outputs: Sequence[npt.NDArray[np.float32]], *, early: bool
+) -> Iterable[npt.NDArray[np.float32]]:
+    if opened.windows is None:
+        return (outputs[0].reshape(-1),)
+    names = [output.name for output in opened.session.get_outputs()]
+    return opened.windows.waves(dict(zip(names, outputs, strict=True)), early=early)
 
 
 def _timed(

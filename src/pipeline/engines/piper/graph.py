@@ -16,7 +16,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from piper.patch_voice_with_alignment import add_alignment_output
 
+from pipeline.engines.piper import windows
 from pipeline.engines.piper.network import NOISE_START
+from pipeline.engines.piper.windows import Decoder
 
 # A medium voice draws 192 numbers a frame of 256 samples, 16,500 a second of sound: the pool holds a minute of
 # speech before it comes round. 4 MB.
@@ -39,22 +41,24 @@ class VoiceGraph:
     repeatable: bool
     """Whether equal inputs give equal bytes."""
     takes_noise_start: bool
+    decoder: Decoder | None = None
+    """The part that was taken out of `model`, where that was asked for and can be done."""
 
 
-def prepare(model: onnx.ModelProto) -> VoiceGraph:
-    """Change a loaded `onnx.ModelProto` in place; a network of another shape than Piper's is left as it is."""
+def prepare(model: onnx.ModelProto, *, in_parts: bool = False) -> VoiceGraph:
+    """Change a loaded `onnx.ModelProto` in place; a network of another shape than Piper's is left as it is.
+
+    `in_parts` takes its second part out, to be run window by window.
+    """
     try:
         add_alignment_output(model)
         tells_lengths = True
     except ValueError:  # no single Ceil node, or the voice's maker has exposed it already
         tells_lengths = len(model.graph.output) > 1
     replaced = _replace_noise(model)
-    return VoiceGraph(
-        model=model.SerializeToString(),
-        tells_lengths=tells_lengths,
-        repeatable=not _has_random_nodes(model.graph),
-        takes_noise_start=replaced > 0,
-    )
+    repeatable = not _has_random_nodes(model.graph)
+    decoder = windows.part(model) if in_parts else None
+    return VoiceGraph(model.SerializeToString(), tells_lengths, repeatable, replaced > 0, decoder)
 
 
 def _replace_noise(model: onnx.ModelProto) -> int:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.engines.piper.folders import VoiceFiles
+from pipeline.engines.piper.windows import Windows
 from pipeline.errors import StoreError
 from pipeline.files import drop, make_folder, settle
 
@@ -41,14 +42,24 @@ class Network:
     repeatable: bool
     """Whether equal inputs give equal bytes."""
     takes_noise_start: bool
+    windows: Windows | None = None
+    """Makes the sound, where `session` gives the frames for it; None where `session` does it all."""
 
 
-def opened(files: VoiceFiles, options: Callable[[], onnxruntime.SessionOptions], folder: Path | None) -> Network:
+def opened(
+    files: VoiceFiles,
+    options: Callable[[], onnxruntime.SessionOptions],
+    folder: Path | None,
+    *,
+    in_parts: bool = False,
+) -> Network:
     """The network of a voice, from `folder` where it is kept there, else made ready and kept. Without a folder, or
-    where that cannot be written to, nothing is kept.
+    where that cannot be written to, nothing is kept; nor is one that is loaded `in_parts`.
 
     Raises what onnx and onnxruntime raise for a network that cannot be used, ModuleNotFoundError without them.
     """
+    if in_parts:
+        return _in_parts(files, options())
     if folder is None:
         return _made_ready(files, options())
     name = f"{files.name}-{_fitting(files)}"
@@ -84,6 +95,21 @@ def _made_ready(files: VoiceFiles, options: onnxruntime.SessionOptions) -> Netwo
     prepared = graph.prepare(onnx.load(str(files.model)))
     session = onnxruntime.InferenceSession(prepared.model, options, providers=["CPUExecutionProvider"])
     return Network(session, prepared.tells_lengths, prepared.repeatable, prepared.takes_noise_start)
+
+
+def _in_parts(files: VoiceFiles, options: onnxruntime.SessionOptions) -> Network:
+    import onnx
+    import onnxruntime
+
+    from pipeline.engines.piper import graph
+
+    prepared = graph.prepare(onnx.load(str(files.model)), in_parts=True)
+    windows = None
+    if prepared.decoder is not None:
+        second = onnxruntime.InferenceSession(prepared.decoder.model, options, providers=["CPUExecutionProvider"])
+        windows = Windows(prepared.decoder, second)
+    session = onnxruntime.InferenceSession(prepared.model, options, providers=["CPUExecutionProvider"])
+    return Network(session, prepared.tells_lengths, prepared.repeatable, prepared.takes_noise_start, windows)
 
 
 def _unusable() -> tuple[type[Exception], ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ _MARKS_FIRST = re.compile(r"[\"'”’)»]*(?P<mark>[,;:.?!])[\"'”’)»]*(?=\
 _SPACE_FIRST = re.compile(r"\W*?\s")
 _SPACE_LAST = re.compile(r"\s\W*$")
 _ENDS = frozenset(".?!")
+# Some 40 s of speech. The network's memory grows with the square of what it is given at once; a sentence of a script
+# has at most some 350, and only what is no sentence has more.
+LONGEST_RUN = 600
 
 
 def phonemes_of(voice: PiperVoice, text: str) -> list[list[str]]:
@@ -49,6 +53,16 @@ def phonemes_of(voice: PiperVoice, text: str) -> list[list[str]]:
         if _SPACE_LAST.search(rest) and not _ENDS.intersection(chunks[-1][-1:]):
             _part(chunks[-1])
     return [chunk for chunk in chunks if "".join(chunk).strip()]
+
+
+def runs(chunk: list[str]) -> Iterator[list[str]]:
+    """A chunk in parts that the network can speak in one go, cut between words where there are any."""
+    rest = chunk
+    while len(rest) > LONGEST_RUN:
+        cut = next((place for place in range(LONGEST_RUN, LONGEST_RUN // 2, -1) if rest[place - 1] == " "), LONGEST_RUN)
+        yield rest[:cut]
+        rest = rest[cut:]
+    yield rest
 
 
 def _part(chunk: list[str]) -> None:

@@ -22,6 +22,13 @@ def test_what_is_written_is_read_as_people_say_it() -> None:
     assert piece.spoken == "In nineteen eighty-four it cost three dollars and fifty cents."
 
 
+def test_phonemes_are_left_as_they_are_and_the_words_around_them_are_read() -> None:
+    (piece,) = wire.pieces("In 1984 we said [[bˈɑː dˈɑː]], and went.", "en-US")
+
+    assert [word.spoken for word in piece.words[-3:]] == ["[[bˈɑː dˈɑː]],", "and", "went."]
+    assert piece.words[1].spoken == "nineteen eighty-four"
+
+
 @pytest.mark.parametrize("text", ["", "   ", "… — !", "\u200b", "\x00", "\ud800"])
 def test_nothing_to_say_is_refused(text: str) -> None:
     with pytest.raises(Unspeakable):

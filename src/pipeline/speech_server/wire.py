@@ -16,6 +16,7 @@ from pipeline.text.pronunciations import parse
 _NO_PRONUNCIATIONS = parse("", where="request")
 # Nothing that can be heard: control characters and what stands for half a character (a lone surrogate).
 _UNHEARD = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_PHONEMES = re.compile(r"(\S*\[\[.*?\]\]\S*)")
 # No word of any language is as long; what is (a key, a URL, a hostile text) is spoken in parts, because the
 # synthesizer's memory grows with what it is given at once.
 _ENDLESS_WORD = re.compile(r"\S{100}(?=\S)")
@@ -82,12 +83,23 @@ def pieces(text: str, language: str) -> list[Sentence]:
     for paragraph in re.split(r"\n\s*\n", clean(text)):
         whole = _ENDLESS_WORD.sub(r"\g<0> ", paragraph)
         for shown in sentence_splitter.split(" ".join(whole.split()), language):
-            said = spoken.sentence(shown, language, _NO_PRONUNCIATIONS)
+            said = _read(shown, language)
             if spoken.has_speech(said):
                 found.append(said)
     if not found:
         raise Unspeakable("there is nothing to say in it", hint="Send words, with letters or digits in them.")
     return found
+
+
+def _read(shown: str, language: str) -> Sentence:
+    """A sentence as it is said; what is given in phonemes stays as it is."""
+    if "[[" not in shown:
+        return spoken.sentence(shown, language, _NO_PRONUNCIATIONS)
+    words: list[Word] = []
+    # The odd parts are given in phonemes.
+    for number, part in enumerate(_PHONEMES.split(shown)):
+        words += [Word(part, part)] if number % 2 else spoken.sentence(part, language, _NO_PRONUNCIATIONS).words
+    return Sentence(tuple(words))
 
 
 def early(found: list[Sentence]) -> list[Sentence]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from textwrap import wrap
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from pipeline.doctor import Finding
     from pipeline.net.tls import Tls
     from pipeline.settings import Loaded
+
+# Below this a column of sentences is harder to read than lines that the terminal folds.
+_NARROWEST_COLUMN = 30
 
 
 def narrowed(survey: Survey, only: Sequence[str]) -> Survey:
@@ -310,11 +314,30 @@ def show_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
         return
     out = Output()
     styles = {"ok": "green", "note": "yellow", "bad": "red"}
+    width = max(len(finding.check) for finding in findings)
     for finding in findings:
         out.print(f"{finding.state:>4}  ", style=styles[finding.state], end="")
-        out.say(f"{finding.check}: {finding.found}")
+        out.print(f"{finding.check:<{width}}  ", end="", markup=False)
+        out.say(_hanging(out, finding.found, 8 + width))
         if finding.todo:
-            out.say(f"      → {finding.todo}")
+            out.say(" " * (6 + width) + f"→ {_hanging(out, finding.todo, 8 + width)}")
+    out.say(_told(findings))
+
+
+def _hanging(out: Output, text: str, indent: int) -> str:
+    """A sentence that goes on under its own beginning where the terminal is too narrow for it; elsewhere one line."""
+    text = as_typed(text)
+    if not out.is_terminal or out.width - indent < _NARROWEST_COLUMN:
+        return text
+    lines = wrap(text, out.width - indent, break_long_words=False, break_on_hyphens=False)
+    return ("\n" + " " * indent).join(lines)
+
+
+def _told(findings: Sequence[Finding]) -> str:
+    bad = sum(finding.bad for finding in findings)
+    notes = sum(finding.state == "note" for finding in findings)
+    also = f" {notes} worth knowing." if notes else ""
+    return f"{bad} to mend.{also}" if bad else f"Everything can do its work.{also}"
 
 
 def show_voices(voices: Mapping[str, VoiceIdentity], *, as_json: bool) -> None:

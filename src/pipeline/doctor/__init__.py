@@ -1,0 +1,92 @@
+"""Can this installation do its work? Every finding says what was seen and, where it is not well, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event
+
+from pipeline import wiring
+from pipeline.digests import Digests
+from pipeline.doctor import engines, machine, places
+from pipeline.doctor.clock import clock
+from pipeline.doctor.finding import Finding
+from pipeline.doctor.proxies import proxies
+from pipeline.doctor.rounds import Check, made
+from pipeline.doctor.servers import Visit
+from pipeline.errors import PipelineError, SettingsError
+from pipeline.net.tls import Tls
+from pipeline.settings import Loaded, load
+
+__all__ = ["Finding", "examine"]
+
+# For what only looks at this machine: it takes milliseconds, unless a disk or a driver is ill.
+_MOMENT_SECONDS = 15.0
+
+
+def examine(project: Path, environ: Mapping[str, str]) -> list[Finding]:
+    """Everything there is to know, in the order in which a person would look for it. Never raises for a fault found."""
+    findings = [machine.version()]
+    try:
+        loaded = load(project, environ)
+    except SettingsError as error:
+        findings += [Finding("settings", "bad", problem, "Mend it and look again.") for problem in error.problems]
+        return findings
+    given = sum(origin != "default" for origin in loaded.origins.values())
+    findings.append(Finding("settings", "ok", f"{len(loaded.origins)} settings, {given} of them given, in {project}"))
+    tls = wiring.tls_of(loaded.settings)
+    believed = _tls(tls)
+    findings.append(believed)
+    if believed.bad:
+        return findings
+    visits = _visits(loaded, tls, environ)
+    findings += made(_checks(project, loaded, environ, visits))
+    drifts = {visit.server.name: visit.drift for visit in visits if visit.drift is not None}
+    return [*findings, clock(datetime.now(UTC), drifts)]
+
+
+def _tls(tls: Tls) -> Finding:
+    try:
+        tls.context()
+    except PipelineError as error:
+        return Finding("TLS", "bad", error.what, error.hint)
+    if tls.verify:
+        also = f", and the authority in {tls.ca_bundle}" if tls.ca_bundle else ""
+        return Finding("TLS", "ok", f"certificates are checked against certifi's authorities{also}")
+    todo = "Set SSL_VERIFY=true; SSL_CA_BUNDLE adds a company's authority."
+    return Finding("TLS", "note", "certificates are not checked", todo)
+
+
+def _visits(loaded: Loaded, tls: Tls, environ: Mapping[str, str]) -> tuple[Visit, Visit]:
+    settings = loaded.settings
+    key = settings.ollama_api_key
+    headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
+    servers = (
+        engines.server(loaded, "Ollama", "ollama_base_url", needed=settings.writer == "ollama", headers=headers),
+        engines.server(loaded, "Piper", "piper_base_url", needed=settings.voice_engine == "piper-server", headers={}),
+    )
+    writer, voice = (Visit(one, tls, environ, settings.connect_timeout_seconds) for one in servers)
+    return writer, voice
+
+
+def _checks(project: Path, loaded: Loaded, environ: Mapping[str, str], visits: tuple[Visit, Visit]) -> list[Check]:
+    settings = loaded.settings
+    folders = wiring.folders(project, settings)
+    digests = Digests(folders.data / "digests.json")
+    written = {"output": folders.output, "data": folders.data}
+
+    def paths(_: Event) -> Iterator[Finding]:
+        yield places.readable("input", folders.input)
+        for name, folder in written.items():
+            yield places.writable(name, folder)
+        yield from places.room(written.values())
+
+    return [
+        Check("machine", _MOMENT_SECONDS, lambda _: machine.machine(environ, settings.cores)),
+        Check("GPU", _MOMENT_SECONDS, lambda _: [machine.gpu(draws=settings.sd_enabled)]),
+        Check("folders", _MOMENT_SECONDS, paths, "See the disks: a network folder may have gone."),
+        Check("proxies", _MOMENT_SECONDS, lambda _: [proxies(environ)]),
+        engines.writer(loaded, visits[0], digests),
+        engines.voice(project, loaded, visits[1], digests),
+    ]

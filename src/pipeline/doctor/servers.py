@@ -91,7 +91,9 @@ class Visit:
             state = "bad" if isinstance(error, EngineRefused) and self.server.needed else self.server.missing
             if isinstance(error, EngineRefused) and state == "ok":
                 state = "note"  # somebody is there, and not the one who should be
-            yield Finding(self.server.name, state, f"{error.what} ({self.server.named})", error.hint)
+            yield Finding(
+                self.server.name, state, f"{error.what} ({self.server.named})", "" if state == "ok" else error.hint
+            )
 
     def _hops(self, judge: Callable[[Visit, Service], Iterator[Finding]]) -> Iterator[Finding]:
         server = self.server

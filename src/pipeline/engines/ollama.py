@@ -7,7 +7,6 @@ direction: connecting, the first token, each silence between tokens, the number 
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import re
 import socket
 import ssl
@@ -25,9 +24,12 @@ from pipeline.errors import (
     EngineUnavailable,
     Interrupted,
 )
+from pipeline.net.session import proxies_for
+from pipeline.net.tls import refusal_in, refused
 from pipeline.ports import Answer, Question, WriterIdentity
 
 if TYPE_CHECKING:
+    import httpx
     import ollama
 
 _ENGINE = "ollama"
@@ -181,6 +183,19 @@ class Ollama:
     def _where(self) -> str:
         return f"Ollama at {self._url}"
 
+    def _proxy(self) -> httpx.Proxy | None:
+        import httpx
+
+        proxies = proxies_for(self._url)
+        address = proxies.get(urlsplit(self._url).scheme) or proxies.get("all")
+        if not address:
+            return None
+        context = self._verify if isinstance(self._verify, ssl.SSLContext) else None
+        return httpx.Proxy(
+            address if "://" in address else f"http://{address}",
+            ssl_context=context if address.startswith("https://") else None,
+        )
+
     @contextmanager
     def _connected(self, *, read_seconds: float, heard: list[str] | None = None) -> Iterator[tuple[_Client, _Watch]]:
         """A client with a watch on its connection. Whatever it raises leaves here as an EngineError or Interrupted."""
@@ -194,8 +209,10 @@ class Ollama:
                 headers=self._headers,
                 verify=self._verify,
                 timeout=httpx.Timeout(self._connect_seconds, read=read_seconds),
-                # A proxy that the environment names is for the world outside, not for this machine.
-                trust_env=not _is_loopback(self._url),
+                # Taken from the environment by httpx, proxies would also be asked for names that only Compose knows,
+                # and NO_PROXY would mean something else than it does for every other client here.
+                trust_env=False,
+                proxy=self._proxy(),
                 event_hooks={"request": [watch.attach]},
             )
             with watch, client:
@@ -225,12 +242,9 @@ class Ollama:
             return self._meaning_of_status(error.status_code, error.error)
         if isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout):
             return EngineUnavailable("it said nothing for too long", where=self._where, hint=_SLOW)
-        if _is_certificate(error):
-            return EngineRefused(
-                f"its certificate is not trusted ({error})",
-                where=self._where,
-                hint="Set SSL_CA_BUNDLE to your authority's certificate.",
-            )
+        tls_error = refusal_in(error)
+        if tls_error is not None and not isinstance(tls_error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+            return refused(tls_error, self._url, where=self._where, look_again=not proxies_for(self._url))
         if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
             return EngineRefused(f"this is no address ({error})", where=self._where, hint="Set OLLAMA_BASE_URL.")
         if isinstance(error, ConnectionError | httpx.ConnectError | httpx.ConnectTimeout) and not heard:
@@ -385,22 +399,6 @@ def parameters_of(size: str) -> int | None:
 def _tagged(name: str) -> str:
     # A name without a tag means :latest; a port in a registry's name is no tag.
     return name if ":" in name.rsplit("/", 1)[-1] else f"{name}:latest"
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url if "//" in url else f"//{url}").hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
-def _is_certificate(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
 
 
 def _first_line(error: Exception) -> str:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-import ast
 import ssl
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from threading import Event
 
 import httpx
 import pytest
 from structlog.testing import capture_logs
 
-import pipeline
-from pipeline.errors import EngineRefused, SettingsError
+from pipeline.engines import ollama_models, voice_catalogue
+from pipeline.engines.ollama import Ollama
+from pipeline.errors import EngineNonsense, EngineRefused, SettingsError
+from pipeline.net.download import fetch
+from pipeline.net.retry import Policy
 from pipeline.net.session import Service
 from pipeline.net.tls import Tls, _unchecked, refusal_in, refused
 from tests.fakes.authority import Authority, Shown, self_signed, serving
 
 HERE = "DNS:localhost,IP:127.0.0.1"
+Client = Callable[[str, Tls, Path], None]
+"""Asks the server at an address something, believing so much, with a folder to write into."""
 
 
 @pytest.fixture(scope="module")
@@ -163,43 +170,100 @@ def test_a_bundle_that_cannot_be_read_is_a_fault_in_the_settings(tmp_path: Path)
         assert f"SSL_CA_BUNDLE: {path} cannot be read" in raised.value.problems[0]
 
 
-def faults_in(source: str) -> list[str]:
-    """Where a piece of code decides about certificates by itself."""
-    found = []
-    for node in ast.walk(ast.parse(source)):
-        match node:
-            case ast.keyword(arg="verify", value=ast.Constant()):
-                found.append("verify=")
-            case ast.Assign(targets=[ast.Attribute(attr="verify" | "check_hostname" | "verify_mode" as name)]):
-                found.append(name)
-            case ast.Attribute(
-                attr="CERT_NONE" | "CERT_OPTIONAL" | "_create_unverified_context" | "disable_warnings" as name
-            ):
-                found.append(name)
-    return found
+# -- every client ------------------------------------------------------------------------------------------------
 
 
-def test_no_other_module_decides_about_certificates() -> None:
-    package = Path(pipeline.__file__).parent
-    faults = {
-        str(path.relative_to(package)): found
-        for path in package.rglob("*.py")
-        if path != package / "net" / "tls.py" and (found := faults_in(path.read_text("utf-8")))
+def _requests(url: str, tls: Tls, _: Path) -> None:
+    service = Service("Piper", url, tls=tls)
+    try:
+        service.get_json("/voices")
+    finally:
+        service.close()
+
+
+def _ollama(url: str, tls: Tls, _: Path) -> None:
+    Ollama(
+        url,
+        "gemma3:4b",
+        num_ctx=2048,
+        keep_alive="5m",
+        api_key=None,
+        connect_seconds=5,
+        read_seconds=5,
+        first_token_seconds=5,
+        verify=tls.context(),
+        stop=Event(),
+    ).describe()
+
+
+def _ollama_models(url: str, tls: Tls, _: Path) -> None:
+    ollama_models.installed(ollama_models.Server(url, tls, Event(), policy=ONCE))
+
+
+def _download(url: str, tls: Tls, folder: Path) -> None:
+    fetch(f"{url}/voice.onnx", folder / "voice.onnx", tls=tls, stop=Event(), policy=ONCE)
+
+
+def _catalogue(url: str, tls: Tls, _: Path) -> None:
+    voice_catalogue.available(tls=tls, stop=Event(), base_url=url, policy=ONCE)
+
+
+ONCE = Policy(attempts=1)
+CLIENTS = [_requests, _ollama, _ollama_models, _download, _catalogue]
+each_client = pytest.mark.parametrize("client", CLIENTS, ids=lambda client: str(client).split()[1].strip("_"))
+
+
+@each_client
+def test_every_client_asks_a_server_that_the_given_authority_vouches_for(
+    client: Client, authority: Authority, good: Shown, tmp_path: Path
+) -> None:
+    with serving(good) as (port, requests), suppress(EngineRefused, EngineNonsense):
+        # The server answers {} to everything, which to some of them is no answer; they have asked all the same.
+        client(f"https://localhost:{port}", Tls(ca_bundle=authority.certificate), tmp_path)
+    assert requests
+
+
+@each_client
+@pytest.mark.parametrize("kind", ["unknown authority", "self-signed", "expired", "wrong host"])
+def test_every_client_refuses_in_the_same_words_and_sends_nothing(
+    client: Client, kind: str, authority: Authority, good: Shown, tmp_path: Path
+) -> None:
+    kinds: dict[str, Callable[[], tuple[Shown, Path | None, str]]] = {
+        "unknown authority": lambda: (good, None, "no known authority has signed it"),
+        "self-signed": lambda: (self_signed(tmp_path, "piper.example"), None, "it is self-signed"),
+        "expired": lambda: (
+            authority.sign("piper.example", alternatives=HERE, begin="20200101000000Z", end="20210101000000Z"),
+            authority.certificate,
+            "it expired on Jan  1 00:00:00 2021 GMT",
+        ),
+        "wrong host": lambda: (
+            authority.sign("piper.example", alternatives="DNS:other.example"),
+            authority.certificate,
+            "it is for other.example, not for localhost",
+        ),
     }
+    shown, bundle, reason = kinds[kind]()
+    with serving(shown) as (port, requests), pytest.raises(EngineRefused) as raised:
+        client(f"https://localhost:{port}", Tls(ca_bundle=bundle), tmp_path)
+    assert f"its certificate is not accepted: {reason} (subject CN=piper.example" in raised.value.what
+    assert "issuer CN=" in raised.value.what
+    assert ("SSL_CA_BUNDLE" in raised.value.hint) == (bundle is None)
+    assert requests == []
 
-    assert faults == {}
+
+def test_all_clients_together_warn_once_of_unchecked_certificates(good: Shown, tmp_path: Path) -> None:
+    _unchecked.cache_clear()
+    with capture_logs() as logs:
+        for client in CLIENTS:
+            with serving(good) as (port, requests), suppress(EngineRefused, EngineNonsense):
+                client(f"https://localhost:{port}", Tls(verify=False), tmp_path)
+            assert requests
+    assert [line["event"] for line in logs if "certificates" in line["event"]] == ["certificates are not checked"]
 
 
-@pytest.mark.parametrize(
-    "bad",
-    [
-        "requests.get(url, verify=False)",
-        "Tls(verify=False)",
-        "session.verify = False",
-        "context.verify_mode = ssl.CERT_NONE",
-        "ssl._create_unverified_context()",
-        "urllib3.disable_warnings()",
-    ],
-)
-def test_that_check_would_find(bad: str) -> None:
-    assert faults_in(bad)
+@each_client
+def test_every_client_meets_an_unusable_bundle_before_it_asks(client: Client, good: Shown, tmp_path: Path) -> None:
+    for shown in (tmp_path / "missing.pem", good.key):
+        with serving(good) as (port, requests), pytest.raises(SettingsError, match="SSL_CA_BUNDLE"):
+            client(f"https://localhost:{port}", Tls(ca_bundle=shown), tmp_path)
+        assert requests == []

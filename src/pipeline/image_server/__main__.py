@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import http.client
 import json
 import os
+import signal
 import socket
 import sys
 from collections.abc import Sequence
@@ -63,12 +65,17 @@ def serve(settings: ImageSettings) -> None:
     )
 
     class Server(uvicorn.Server):
+        loop: asyncio.AbstractEventLoop | None = None
+
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             """uvicorn lets what was begun finish; what only waits would be begun then."""
-            easel.close()
+            # Not here: the signal may have come while this very thread holds the easel's lock.
+            if self.loop is not None:
+                self.loop.call_soon_threadsafe(easel.close)
             super().handle_exit(sig, frame)
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            self.loop = asyncio.get_running_loop()
             await super().startup(sockets)
             for listening in self.servers:
                 for opened in listening.sockets:
@@ -85,8 +92,17 @@ def serve(settings: ImageSettings) -> None:
         # One worker, one model, one metrics page.
         workers=1,
     )
-    Server(config).run()
-    telemetry.log().info("stopped")
+    # uvicorn sends itself the signal again once it is done, which would end the process as a kill does.
+    for told_to_stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(told_to_stop, _leave)
+    try:
+        Server(config).run()
+    finally:
+        telemetry.log().info("stopped")
+
+
+def _leave(_: int, __: FrameType | None) -> None:
+    sys.exit(0)
 
 
 def check_ready(settings: ImageSettings) -> int:

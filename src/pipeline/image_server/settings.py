@@ -32,7 +32,8 @@ class ImageSettings(BaseSettings):
         min_length=1,
     )
     revision: str = Field(
-        default="", description="The repository's commit or tag; empty for the newest one that is here."
+        default="",
+        description="The repository's commit or tag; empty for the newest one that is here. A folder has none.",
     )
     models_dir: Path | None = Field(
         default=None, description="Where models lie, and the Hub's cache. Empty: the Hub's own place (HF_HOME)."

@@ -38,10 +38,12 @@ def examine(project: Path, environ: Mapping[str, str]) -> list[Finding]:
     tls = wiring.tls_of(loaded.settings)
     believed = _tls(tls)
     findings.append(believed)
-    if believed.bad:
-        return findings
     visits = _visits(loaded, tls, environ)
-    findings += made(_checks(project, loaded, environ, visits))
+    checks = _here(project, loaded, environ)
+    if not believed.bad:  # without certificates to believe, nobody can be asked
+        digests = Digests(wiring.folders(project, loaded.settings).data / "digests.json")
+        checks += [engines.writer(loaded, visits[0], digests), engines.voice(project, loaded, visits[1], digests)]
+    findings += made(checks)
     drifts = {visit.server.name: visit.drift for visit in visits if visit.drift is not None}
     return [*findings, clock(datetime.now(UTC), drifts)]
 
@@ -70,10 +72,10 @@ def _visits(loaded: Loaded, tls: Tls, environ: Mapping[str, str]) -> tuple[Visit
     return writer, voice
 
 
-def _checks(project: Path, loaded: Loaded, environ: Mapping[str, str], visits: tuple[Visit, Visit]) -> list[Check]:
+def _here(project: Path, loaded: Loaded, environ: Mapping[str, str]) -> list[Check]:
+    """What is looked at without asking anybody else."""
     settings = loaded.settings
     folders = wiring.folders(project, settings)
-    digests = Digests(folders.data / "digests.json")
     written = {"output": folders.output, "data": folders.data}
 
     def paths(_: Event) -> Iterator[Finding]:
@@ -87,6 +89,4 @@ def _checks(project: Path, loaded: Loaded, environ: Mapping[str, str], visits: t
         Check("GPU", _MOMENT_SECONDS, lambda _: [machine.gpu(draws=settings.sd_enabled)]),
         Check("folders", _MOMENT_SECONDS, paths, "See the disks: a network folder may have gone."),
         Check("proxies", _MOMENT_SECONDS, lambda _: [proxies(environ)]),
-        engines.writer(loaded, visits[0], digests),
-        engines.voice(project, loaded, visits[1], digests),
     ]

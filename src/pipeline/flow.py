@@ -20,10 +20,10 @@ from pipeline.domain.topic import Mode, Source, Topic
 from pipeline.errors import InputError
 from pipeline.ports import Voice, VoiceIdentity, Writer, WriterIdentity
 from pipeline.slugs import source_identity
-from pipeline.stages import captions, casting, mix, pace, pages, speech
+from pipeline.stages import captions, casting, mix, pace, pages, sources, speech
 from pipeline.stages import script as scripts
 from pipeline.stages.publish import SCRIPT, Edition, Piece
-from pipeline.text import script_file, utterances
+from pipeline.text import claims, script_file, utterances
 from pipeline.text.pronunciations import Pronunciations
 from pipeline.text.style_file import Style
 from pipeline.text.summary import summary
@@ -73,6 +73,8 @@ class Desk:
     """How often a script may be asked for again when it fails its checks."""
     fingerprint: str
     """One digest over all of this: while it stands, a finished episode of an unchanged topic is up to date."""
+    fails_unsupported: bool = False
+    """Whether a sentence that rests on none of its topic's notes is a failure."""
     auto_writer: bool = False
     """The writer was taken because it answers today; an episode that another one finished stays as it is."""
     auto_voice: bool = False
@@ -103,6 +105,9 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: Edited | None = None
         written = yield from _script(topic, desk)
         script = written.script
         origin = _origin(topic, desk, written)
+        if desk.fails_unsupported:  # before anything is spoken
+            whole = claims.split(script)
+            sources.check(sources.of_written(topic, whole, written.marks), whole, topic, slug)
     else:
         written = None
         script = _edited_script(edited.text, slug)
@@ -117,7 +122,14 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: Edited | None = None
         spoken = fitted.spoken
         if fitted.written is not None:
             written, script, origin = fitted.written, fitted.written.script, _origin(topic, desk, fitted.written)
-    said, rate = spoken.said, _rate(desk, spoken.pace)
+    said, rate = spoken.said, _rate(desk, spoken.rate)
+    lines = [one.sentence.shown for one in said]
+    if edited is not None:
+        claimed = sources.of_edited(topic, lines, edited.text, (origin or {}).get("how"))
+    else:
+        claimed = sources.of_written(topic, lines, written.marks) if written is not None else None
+    if desk.fails_unsupported:
+        sources.check(claimed, lines, topic, slug)
     notice = NOTICE_READ if origin is None else NOTICE if edited is None else NOTICE_EDITED
     mixed = yield from mix.mix(script, spoken.sentences, desk.sound, topic, notice)
     programme = mixed.programme
@@ -140,7 +152,9 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: Edited | None = None
         fixed[SCRIPT] = edited.text
     shown = [pages.Shown(name, piece.artifact, piece.part) for name, piece in pieces.items()]
     about_page = pages.About(script.title, script.language, notice, topic.tags, _facts(begun, who, rate))
-    page = yield from pages.page_of(about_page, programme, shown)
+    page = yield from pages.page_of(
+        about_page, programme, shown, unsupported=claimed.unsupported if claimed is not None else ()
+    )
     pieces[pages.NAME] = Piece(page, pages.NAME)
 
     def about() -> dict[str, object]:
@@ -164,6 +178,7 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: Edited | None = None
                 "segments": [segment.title for segment in script.segments],
                 "picture_prompts": [segment.picture_prompt for segment in script.segments],
                 "sentences": len(said),
+                "claims": sources.about(claimed, topic) if claimed is not None else None,
                 "how": begun.get("how", written.about if written is not None else None),
             },
             "engines": {
@@ -208,10 +223,10 @@ def _in_words(topic: Topic, desk: Desk, who: casting.Casting) -> Flow[Topic]:
     return replace(topic, words=words_for(topic.seconds, a_word + desk.sound.pauses.sentence / _WORDS_A_SENTENCE))
 
 
-def _spoken(script: Script, pace_: float, desk: Desk, who: casting.Casting) -> Flow[length.Spoken]:
+def _spoken(script: Script, times: float, desk: Desk, who: casting.Casting) -> Flow[length.Spoken]:
     said = utterances.of(script, desk.pronunciations)
-    sentences = yield from speech.speak(said, desk.voice, who.voice, speaker=who.speaker, rate=_rate(desk, pace_))
-    return length.Spoken(said, sentences, pace_)
+    sentences = yield from speech.speak(said, desk.voice, who.voice, speaker=who.speaker, rate=_rate(desk, times))
+    return length.Spoken(said, sentences, times)
 
 
 def _to_length(
@@ -222,8 +237,8 @@ def _to_length(
     desk: Desk,
     who: casting.Casting,
 ) -> Flow[length.Fitted]:
-    def speak(script: Script, pace_: float) -> Flow[length.Spoken]:
-        return _spoken(script, pace_, desk, who)
+    def speak(script: Script, times: float) -> Flow[length.Spoken]:
+        return _spoken(script, times, desk, who)
 
     def measure(sentences: Sequence[speech.SpokenSentence]) -> Flow[tuple[float, float]]:
         return mix.lengths(sentences, desk.sound)
@@ -251,8 +266,8 @@ def _to_length(
     return (yield from length.fit(written, seconds, speak=speak, measure=measure, revise=revise))
 
 
-def _rate(desk: Desk, pace_: float) -> float:
-    return round(desk.rate * pace_, 4)
+def _rate(desk: Desk, times: float) -> float:
+    return round(desk.rate * times, 4)
 
 
 def _script(topic: Topic, desk: Desk) -> Flow[scripts.Written]:

@@ -124,6 +124,7 @@ def desk(project: Path, loaded: Loaded, writer: Choice[Writer], voice: Choice[Vo
         sound=sound,
         rate=settings.speaking_rate,
         tries=settings.writer_tries,
+        fails_unsupported=settings.unsupported == "fail",
         fingerprint=fingerprint_of(
             {
                 "rules": [[rule.name, rule.version] for rule in _RULES],
@@ -134,6 +135,7 @@ def desk(project: Path, loaded: Loaded, writer: Choice[Writer], voice: Choice[Vo
                 "preferences": [preferences.voice, preferences.named, dict(preferences.by_language)],
                 "sound": repr(sound),
                 "rate": settings.speaking_rate,
+                "unsupported": settings.unsupported,
                 "defaults": [settings.language, settings.style, settings.words, settings.minutes],
                 "provenance": repr(provenance),
             }

@@ -31,6 +31,7 @@ def make_studio(
     rate: float = 1.0,
     tries: int = 3,
     auto: bool = False,
+    fails_unsupported: bool = False,
     stop: Event | None = None,
 ) -> Studio:
     """A studio over `project` with an `input` folder; `said` is the text of a pronunciations file."""
@@ -49,7 +50,8 @@ def make_studio(
         sound=sound or Sound(),
         rate=rate,
         tries=tries,
-        fingerprint=fingerprint + said + str(rate),
+        fingerprint=fingerprint + said + str(rate) + str(fails_unsupported),
+        fails_unsupported=fails_unsupported,
         auto_writer=auto,
         auto_voice=auto,
     )

@@ -97,7 +97,8 @@ def test_the_last_few_percent_are_the_voices(tmp_path: Path) -> None:
 
     assert len(who.questions) == 1
     assert manifest["length"]["met"]
-    assert manifest["length"]["pace"] == manifest["engines"]["voice"]["speaking_rate"] != 1.0
+    assert manifest["length"]["pace"] == pytest.approx(manifest["engines"]["voice"]["speaking_rate"], abs=0.02)
+    assert manifest["length"]["pace"] < 1.0
     assert abs(manifest["audio"]["seconds"] - 60) <= 3
 
 
@@ -109,7 +110,7 @@ def test_a_writer_that_does_not_obey_is_asked_a_bounded_number_of_times_and_it_s
     assert not about["met"]
     assert "gave nothing better in 3 answers: segment 1 has 92 words, and 142 were asked for" in about["why_not"]
     assert about["off_percent"] < -5
-    assert about["pace"] == 0.92
+    assert about["pace"] == pytest.approx(0.92, abs=0.02)
     assert len(who.questions) == 1 + 3 * 3
 
 
@@ -149,7 +150,8 @@ def test_a_script_edited_by_hand_stays_to_the_letter_and_only_the_pace_follows(t
 
     about = json.loads((path.parent / "manifest.json").read_text())["length"]
     assert path.read_text() == mine
-    assert (about["met"], about["pace"], len(about["rounds"])) == (False, 0.92, 1)
+    assert (about["met"], len(about["rounds"])) == (False, 1)
+    assert about["pace"] == pytest.approx(0.92, abs=0.02)
     assert "person's own" in about["why_not"]
 
 

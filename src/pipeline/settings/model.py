@@ -222,6 +222,12 @@ class Settings(BaseSettings):
         4, "How often a script that fails its checks is asked for before its topic fails.", group=_WRITING, ge=1, le=20
     )
 
+    unsupported: Annotated[Literal["note", "fail"], BeforeValidator(_lower)] = _setting(
+        "note", "What happens where a script says something that is in none of its topic's notes: it is marked in the "
+        "script, the page and the manifest (note), or its topic fails (fail).",
+        group=_WRITING,
+    )  # fmt: skip
+
     voice_engine: Annotated[Literal["auto", "piper-server", "embedded"], BeforeValidator(_lower)] = _setting(
         "auto", "Who speaks: piper-server, Piper embedded, or auto: the server where it answers.", group=_SPEAKING
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.build.recipe import Artifact, Canonical, Flow, Parts, Rule, Step
@@ -46,10 +46,15 @@ class About:
 
 
 def page_of(
-    about: About, programme: Artifact, files: Sequence[Shown], *, pictures: Sequence[str] = ()
+    about: About,
+    programme: Artifact,
+    files: Sequence[Shown],
+    *,
+    pictures: Sequence[str] = (),
+    unsupported: Collection[int] = (),
 ) -> Flow[Artifact]:
     """`index.html` for the episode's folder. `files` are offered to be kept; `pictures` are the names of the
-    segments' pictures, in order."""
+    segments' pictures, in order; `unsupported` holds the indices of the sentences that rest on none of the notes."""
 
     def make() -> Parts:
         timeline = timeline_file.parse(programme.read(timeline_file.NAME))
@@ -59,7 +64,7 @@ def page_of(
             language=about.language,
             seconds=timeline.seconds,
             notice=about.notice,
-            chapters=_chapters(timeline, pictures),
+            chapters=_chapters(timeline, pictures, frozenset(unsupported)),
             downloads=tuple(
                 page.Download(_LABELS[file.name], file.name, file.artifact.part_length(file.part))
                 for file in files
@@ -82,16 +87,23 @@ def page_of(
         "timeline": programme.part_digest(timeline_file.NAME),
         "files": {file.name: file.artifact.part_digest(file.part) for file in files},
         "pictures": list(pictures),
+        "unsupported": sorted(unsupported),
     }
     (artifact,) = yield [Step(RULE, place="page", inputs=inputs, make=make, label="page")]
     return artifact
 
 
-def _chapters(timeline: Timeline, pictures: Sequence[str]) -> tuple[page.Chapter, ...]:
+def _chapters(
+    timeline: Timeline, pictures: Sequence[str], unsupported: Collection[int] = ()
+) -> tuple[page.Chapter, ...]:
     made = []
     lone = len(timeline.chapters) == 1
     for number, chapter in enumerate(timeline.chapters):
-        sentences = [sentence for sentence in timeline.sentences if sentence.segment == number]
+        sentences = [
+            (sentence, index in unsupported)
+            for index, sentence in enumerate(timeline.sentences)
+            if sentence.segment == number
+        ]
         picture = pictures[number] if number < len(pictures) else ""
         # A lone chapter is called as the episode is, which stands above it already.
         title = "" if lone else chapter.title
@@ -99,12 +111,12 @@ def _chapters(timeline: Timeline, pictures: Sequence[str]) -> tuple[page.Chapter
     return tuple(made)
 
 
-def _paragraphs(sentences: Sequence[TimedSentence]) -> tuple[tuple[page.Line, ...], ...]:
+def _paragraphs(sentences: Sequence[tuple[TimedSentence, bool]]) -> tuple[tuple[page.Line, ...], ...]:
     paragraphs: list[tuple[page.Line, ...]] = []
     lines: list[page.Line] = []
-    for sentence in sentences:
+    for sentence, is_unsupported in sentences:
         words = tuple(page.Word(word.shown, word.span.start) for word in sentence.words)
-        lines.append(page.Line(sentence.span.start, words))
+        lines.append(page.Line(sentence.span.start, words, is_unsupported))
         if sentence.ends_paragraph:
             paragraphs.append(tuple(lines))
             lines = []

@@ -25,48 +25,46 @@ from pipeline.stages.script.written import (
     writer_about,
     writer_key,
 )
+from pipeline.text import claims, sentences
 from pipeline.text.script_checks import Fault, faults
 from pipeline.text.style_file import Style, fill
 
-RULE = Rule("script", version=1, resource="llm")
+RULE = Rule("script", version=2, resource="llm")
 REVISION = Rule("script-revision", version=1, resource="llm")
 
-SCHEMA: Mapping[str, object] = {
-    "type": "object",
-    "properties": {
-        "segments": {
-            "type": "array",
-            "minItems": 1,
-            "maxItems": 12,
-            "items": {
-                "type": "object",
-                "properties": {
-                    "title": {"type": "string"},
-                    "narration": {"type": "string"},
-                    "picture_prompt": {"type": "string"},
-                },
-                "required": ["title", "narration", "picture_prompt"],
+_NARRATION: Mapping[str, object] = {"narration": {"type": "string"}}
+# With notes, each sentence says which of them it rests on.
+_SENTENCES: Mapping[str, object] = {
+    "sentences": {
+        "type": "array",
+        "minItems": 1,
+        "items": {
+            "type": "object",
+            "properties": {
+                "text": {"type": "string"},
+                "notes": {"type": "array", "items": {"type": "integer"}},
             },
+            "required": ["text", "notes"],
         },
     },
-    "required": ["segments"],
 }
+_WITH_NOTES = (
+    "\n\nGive each segment's narration sentence by sentence, and with each sentence the numbers of the notes that it "
+    "rests on; none where it states nothing."
+)
 
-SCHEMA_OF_A_REVISION: Mapping[str, object] = {
-    "type": "object",
-    "properties": {
-        "segments": {
-            "type": "array",
-            "minItems": 1,
-            "items": {
-                "type": "object",
-                "properties": {"number": {"type": "integer"}, "narration": {"type": "string"}},
-                "required": ["number", "narration"],
-            },
-        },
-    },
-    "required": ["segments"],
-}
+
+def schema(topic: Topic, *, revision: bool = False) -> Mapping[str, object]:
+    """What an answer looks like: with or without the notes of each sentence, of a whole script or of some segments."""
+    said = _SENTENCES if topic.notes.strip() else _NARRATION
+    string = {"type": "string"}
+    segment = (
+        {"number": {"type": "integer"}, **said} if revision else {"title": string, **said, "picture_prompt": string}
+    )
+    items = {"type": "object", "properties": segment, "required": list(segment)}
+    segments = {"type": "array", "minItems": 1, "maxItems": 12, "items": items}
+    return {"type": "object", "properties": {"segments": segments}, "required": ["segments"]}
+
 
 NO_NOTES = "(No notes were given. Say only what is commonly known and beyond doubt.)"
 
@@ -162,6 +160,7 @@ class _Revision:
         script = self.before.script
         left = list(self.changes)
         found: tuple[Fault, ...] = ()
+        sources: dict[str, tuple[int, ...]] = dict(self.before.marks.of)
         for attempt in range(self.tries):
             # Rounds share no seed with each other, nor with the first writing.
             seed = seed_of(self.topic, 100 * self.round_ + attempt)
@@ -175,7 +174,9 @@ class _Revision:
             if not answer.complete:
                 found = (Fault("length", "the answer was cut off: it was far longer than asked for"),)
                 continue
-            script, found = self._taken(script, _narrations(answer.text), found)
+            answers, more = _narrations(answer.text, self.topic)
+            sources |= more
+            script, found = self._taken(script, answers, found)
             left = [change for change in left if not _is_near(script.segments[change.segment].word_count, change)]
             if not left:
                 break
@@ -189,13 +190,14 @@ class _Revision:
             **asked.about,
         }
         earlier = list(rounds) if isinstance(rounds, list) else []
-        return parts_of(script, {**self.before.about, "revised": [*earlier, revised], "words": script.word_count})
+        about = {**self.before.about, "revised": [*earlier, revised], "words": script.word_count}
+        return parts_of(script, about, self.topic.notes, sources)
 
     def _question(self, script: Script, left: Sequence[Change], found: Sequence[Fault], seed: int) -> Question:
         topic = self.topic
         values = {
             "title": topic.title,
-            "notes": topic.notes.strip() or NO_NOTES,
+            "notes": _notes(topic),
             "words": sum(change.wanted for change in left),
             "language": language_name(topic),
             "script": "\n\n".join(
@@ -204,16 +206,15 @@ class _Revision:
             ),
             "changes": "\n".join(_request(change, script) for change in left),
         }
-        request = fill(self.style.revise, values)
-        schema = json.dumps(SCHEMA_OF_A_REVISION)
+        form = schema(topic, revision=True)
         again = f"\n\nAn earlier answer could not be used: {told(found)}. Write it anew." if found else ""
         return Question(
             fill(self.style.system, values),
-            f"{request}\n\nAnswer with JSON that follows this schema:\n{schema}{again}",
+            fill(self.style.revise, values) + _form(topic, form) + again,
             seed,
-            sum(change.wanted for change in left) * _TOKENS_A_WORD + _TOKENS_BESIDE,
+            _room(sum(change.wanted for change in left), topic),
             _TEMPERATURE,
-            SCHEMA_OF_A_REVISION,
+            form,
         )
 
     def _taken(
@@ -260,14 +261,35 @@ def _is_near(words: int, change: Change) -> bool:
     return abs(words - change.wanted) <= _NEAR * change.wanted
 
 
-def _narrations(text: str) -> dict[int, tuple[str, ...]]:
-    """The segments of an answer by their numbers; none where it is not what was asked for."""
-    found = {}
+def _narrations(text: str, topic: Topic) -> tuple[dict[int, tuple[str, ...]], dict[str, tuple[int, ...]]]:
+    """The segments of an answer by their numbers, and what their sentences rest on; none where it is not what was asked
+    for.
+    """
+    found: dict[int, tuple[str, ...]] = {}
+    sources: dict[str, tuple[int, ...]] = {}
     for item in _segments_in(text):
         match item:
-            case {"number": int(number), "narration": str(narration)} if lines := _lines(narration):
-                found[number] = lines
-    return found
+            case {"number": int(number), **rest}:
+                lines, more = _said(rest, topic)
+                if lines:
+                    found[number] = lines
+                    sources |= more
+    return found, sources
+
+
+def _notes(topic: Topic) -> str:
+    return claims.numbered(topic.notes).strip() or NO_NOTES
+
+
+def _form(topic: Topic, form: Mapping[str, object]) -> str:
+    # Ollama constrains the sampler to the schema, and still advises to show it to the model.
+    sources = _WITH_NOTES if topic.notes.strip() else ""
+    return f"{sources}\n\nAnswer with JSON that follows this schema:\n{json.dumps(form)}"
+
+
+def _room(words: int, topic: Topic) -> int:
+    """Tokens for an answer of so many words; each sentence's notes take some twenty more for its dozen words."""
+    return words * (_TOKENS_A_WORD + (2 if topic.notes.strip() else 0)) + _TOKENS_BESIDE
 
 
 def _bounds(topic: Topic) -> dict[str, int]:
@@ -280,19 +302,19 @@ def _bounds(topic: Topic) -> dict[str, int]:
 def _make(topic: Topic, style: Style, writer: Writer, identity: WriterIdentity, tries: int) -> Parts:
     values = {
         "title": topic.title,
-        "notes": topic.notes.strip() or NO_NOTES,
+        "notes": _notes(topic),
         "words": topic.words,
         "language": language_name(topic),
     }
-    # Ollama constrains the sampler to the schema, and still advises to show it to the model.
-    request = f"{fill(style.ask, values)}\n\nAnswer with JSON that follows this schema:\n{json.dumps(SCHEMA)}"
+    form = schema(topic)
+    request = fill(style.ask, values) + _form(topic, form)
     asked = Asked()
-    room = topic.words * _TOKENS_A_WORD + _TOKENS_BESIDE
+    room = _room(topic.words, topic)
     found: tuple[Fault, ...] = ()
     for attempt in range(tries):
         seed = seed_of(topic, attempt)
         again = f"\n\nAn earlier answer could not be used: {told(found)}. Write it anew." if found else ""
-        question = Question(fill(style.system, values), request + again, seed, room, _TEMPERATURE, SCHEMA)
+        question = Question(fill(style.system, values), request + again, seed, room, _TEMPERATURE, form)
         try:
             answer = writer.answer(question)
         except EngineNonsense as nonsense:
@@ -303,11 +325,11 @@ def _make(topic: Topic, style: Style, writer: Writer, identity: WriterIdentity, 
         if not answer.complete:
             found = (Fault("length", f"it was longer than {room} tokens; {topic.words} words were asked for"),)
             continue
-        script = _understood(answer.text, topic)
+        script, sources = _understood(answer.text, topic)
         found = faults(script, language=topic.language, words=topic.words, **_bounds(topic))
         if not found:
             about = {"asked": "at once", "writer": writer_about(identity), **asked.about, "words": script.word_count}
-            return parts_of(script, about)
+            return parts_of(script, about, topic.notes, sources)
     raise EngineNonsense(
         f"no usable script in {tries} {'try' if tries == 1 else 'tries'}: {told(found)}",
         where=str(topic.source),
@@ -316,17 +338,41 @@ def _make(topic: Topic, style: Style, writer: Writer, identity: WriterIdentity, 
     )
 
 
-def _understood(text: str, topic: Topic) -> Script:
-    """The answer as a script; one without segments where it is not what was asked for."""
+def _understood(text: str, topic: Topic) -> tuple[Script, dict[str, tuple[int, ...]]]:
+    """The answer as a script, without segments where it is not what was asked for; and what its sentences rest on."""
     segments = []
+    sources: dict[str, tuple[int, ...]] = {}
     for item in _segments_in(text):
         match item:
-            case {"title": str(title), "narration": str(narration), **rest}:
+            case {"title": str(title), **rest}:
                 picture = rest.get("picture_prompt")
-                if lines := _lines(narration):
+                lines, more = _said(rest, topic)
+                if lines:
                     prompt = " ".join(picture.split()) if isinstance(picture, str) else ""
                     segments.append(Segment(" ".join(title.split()), lines, prompt))
-    return Script(topic.title, topic.language, tuple(segments))
+                    sources |= more
+    return Script(topic.title, topic.language, tuple(segments)), sources
+
+
+def _said(segment: Mapping[object, object], topic: Topic) -> tuple[tuple[str, ...], dict[str, tuple[int, ...]]]:
+    """A segment's paragraphs, and the notes of each sentence: as it was asked for, or all in one text."""
+    sources: dict[str, tuple[int, ...]] = {}
+    match segment:
+        case {"sentences": list(listed)}:
+            texts = []
+            for item in listed:
+                match item:
+                    case {"text": str(text), **rest} if text.strip():
+                        numbers = rest.get("notes")
+                        told_of = numbers if isinstance(numbers, list) else []
+                        text = " ".join(text.split())
+                        texts.append(text)
+                        for sentence in sentences.split(text, topic.language):
+                            sources[sentence] = tuple(one for one in told_of if type(one) is int)
+            return ((" ".join(texts),) if texts else ()), sources
+        case {"narration": str(narration)}:
+            return _lines(narration), sources
+    return (), sources
 
 
 def _segments_in(text: str) -> list[object]:

@@ -42,7 +42,7 @@ from pipeline.text.script_checks import faults, repeats, says_the_same, sentence
 from pipeline.text.style_file import Facet, Style, fill
 
 PASSAGE = Rule("passage", version=2, resource="llm")
-RULE = Rule("script-of-passages", version=2, resource="cpu")
+RULE = Rule("script-of-passages", version=3, resource="cpu")
 
 _SENTENCES = "sentences.json"
 
@@ -301,7 +301,7 @@ def _script_step(
                 hint=f"{desk.identity.name} is small: give it notes to keep to, another seed, or take a larger model.",
                 answer="\n\n".join(answer for about in abouts for answer in about["answers"]),
             )
-        return parts_of(script, _about(desk, script, abouts))
+        return parts_of(script, _about(desk, script, abouts), topic.notes)
 
     (artifact,) = yield [
         Step(
@@ -314,6 +314,7 @@ def _script_step(
                 "style": desk.style.digest,
                 "parts": layout,
                 "passages": [artifact.part_digest(_SENTENCES) for artifact in artifacts],
+                "notes": topic.notes,
                 **revised,
             },
             make=make,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.build.recipe import Artifact, Canonical, Parts
 from pipeline.domain.script import Script
 from pipeline.domain.topic import Topic
 from pipeline.ports import Answer, WriterIdentity
-from pipeline.text import script_file
+from pipeline.text import claims, script_file
+from pipeline.text.claims import Marks
 from pipeline.text.script_checks import Fault
 
 SCRIPT = "script.md"
@@ -32,6 +33,8 @@ class Written:
     script: Script
     artifact: Artifact
     about: Mapping[str, object]
+    marks: Marks = field(default_factory=Marks)
+    """Which notes its sentences rest on."""
 
 
 @dataclass(slots=True)
@@ -54,20 +57,32 @@ class Asked:
         return {"seeds": self.seeds, "questions": len(self.seeds), "tokens": self.tokens, "seconds": self.seconds}
 
 
-def parts_of(script: Script, about: Mapping[str, object]) -> Parts:
-    return {SCRIPT: script_file.format(script).encode(), ABOUT: json.dumps(about, ensure_ascii=False).encode()}
+def parts_of(
+    script: Script, about: Mapping[str, object], notes: str = "", told: Mapping[str, Collection[int]] | None = None
+) -> Parts:
+    """A script's parts. With `notes`, its sentences carry those that they rest on; `told` is what the writer said of
+    it: sentence → numbers of notes.
+    """
+    marks = claims.marks_for(script, notes, told or {})
+    if marks:
+        # By these an edited script's own sentences are told from a person's.
+        about = {**about, "sentences": [claims.digest(sentence) for sentence in claims.split(script)]}
+    text = script_file.format(script, marks)
+    return {SCRIPT: text.encode(), ABOUT: json.dumps(about, ensure_ascii=False).encode()}
 
 
 def kept(before: Written, why: str) -> Parts:
     """What stands where a revision came to nothing: the script as it was, which says why."""
-    return parts_of(before.script, {**before.about, NO_REVISION: why})
+    about = {**before.about, NO_REVISION: why}
+    return {SCRIPT: before.artifact.read(SCRIPT), ABOUT: json.dumps(about, ensure_ascii=False).encode()}
 
 
 def load(artifact: Artifact, topic: Topic) -> Written:
     """Read a script artifact back. Raises NotMadeYet while a plan is only being drawn up."""
     text = artifact.read(SCRIPT).decode()
-    script = script_file.parse(text, where=f"the script of {topic.source}")
-    return Written(script, artifact, json.loads(artifact.read(ABOUT)))
+    where = f"the script of {topic.source}"
+    script, marks = script_file.parse(text, where=where), script_file.marks(text, where=where)
+    return Written(script, artifact, json.loads(artifact.read(ABOUT)), marks)
 
 
 def writer_key(identity: WriterIdentity) -> Canonical:

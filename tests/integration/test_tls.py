@@ -12,6 +12,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from pipeline import telemetry
 from pipeline.engines import ollama_models, voice_catalogue
 from pipeline.engines.ollama import Ollama
 from pipeline.errors import EngineNonsense, EngineRefused, SettingsError
@@ -132,6 +133,13 @@ def test_a_server_that_speaks_no_tls_is_said_to_be_one(httpserver: object) -> No
     assert "http://" in raised.value.hint
 
 
+@pytest.fixture
+def logged() -> None:
+    """A command that ran in this process before may have left the log for failures alone."""
+    telemetry.configure(form="json", level="info")
+
+
+@pytest.mark.usefixtures("logged")
 def test_unchecked_certificates_are_warned_of_once(good: Shown) -> None:
     _unchecked.cache_clear()
     with serving(good) as (port, requests), capture_logs() as logs:
@@ -251,6 +259,7 @@ def test_every_client_refuses_in_the_same_words_and_sends_nothing(
     assert requests == []
 
 
+@pytest.mark.usefixtures("logged")
 def test_all_clients_together_warn_once_of_unchecked_certificates(good: Shown, tmp_path: Path) -> None:
     _unchecked.cache_clear()
     with capture_logs() as logs:

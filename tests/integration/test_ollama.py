@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -144,6 +145,30 @@ def test_a_proxy_is_not_asked_about_this_machine(httpserver: HTTPServer, monkeyp
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     serve_answer(httpserver, piece("Hello."), end())
     assert ollama(httpserver.url_for("")).answer(QUESTION).text == "Hello."
+
+
+def test_a_proxy_is_asked_about_the_world_and_never_about_names_of_compose(
+    httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, httpserver.url_for(""))
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    asked = serve_answer(httpserver, piece("Hello."), end())
+
+    assert ollama("http://ollama.example.com:11434").answer(QUESTION).text == "Hello."
+    assert len(asked) == 1
+    with pytest.raises(EngineUnavailable):
+        ollama("http://no-such-service:9").answer(QUESTION)
+    assert len(asked) == 1, "a service of that name is asked directly, and is not there"
+
+
+def test_another_service_that_knows_no_route_is_not_ollama(httpserver: HTTPServer) -> None:
+    httpserver.expect_request(re.compile("/api/.*")).respond_with_json({"detail": "Not Found"}, status=404)
+    with pytest.raises(EngineRefused, match="neither the model nor what models there are") as raised:
+        ollama(httpserver.url_for("")).answer(QUESTION)
+    assert "OLLAMA_BASE_URL" in raised.value.hint
+    assert len(httpserver.log) == 2, "the question, and once what models there are"
 
 
 def test_it_says_who_it_is(httpserver: HTTPServer) -> None:

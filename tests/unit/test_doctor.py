@@ -100,7 +100,7 @@ def test_a_check_that_fails_is_a_finding_and_the_others_are_made(error: Exceptio
         ),
         pytest.param(
             {"proc/self/cgroup": "0::/user/app\n", "sys/fs/cgroup/user/cpu.max": "400000 100000",
-             "sys/fs/cgroup/user/app/cpu.max": "max 100000", "sys/fs/cgroup/user/memory.max": "1000",
+             "sys/fs/cgroup/user/app/cpu.max": "800000 100000", "sys/fs/cgroup/user/memory.max": "1000",
              "sys/fs/cgroup/user/app/memory.max": "2000"},
             Limits(4.0, 1000), id="version 2: the group above is tighter",
         ),

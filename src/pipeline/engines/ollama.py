@@ -267,7 +267,8 @@ class Ollama:
     def _meaning_of_status(self, status: int, said: str) -> EngineError:
         said = said.strip()[:300]
         if status == 404:  # HTTP's own numbers, here and below
-            return self._no_such_model(self._installed())
+            installed = self._installed()
+            return self._not_ollama(said) if installed is None else self._no_such_model(installed)
         if status in (401, 403):
             return EngineRefused(f"it wants to know who asks ({said})", where=self._where, hint="Set OLLAMA_API_KEY.")
         # -1 is the client's number for an error in the middle of a stream, whose status was 200.
@@ -279,12 +280,25 @@ class Ollama:
             hint=f"If it speaks of the context: raise OLLAMA_NUM_CTX (now {self._num_ctx}) or shorten the notes.",
         )
 
-    def _installed(self) -> list[str]:
+    def _installed(self) -> list[str] | None:
+        """The models there are; None where whoever answers lists none, as another service does not."""
+        import ollama
+
         try:
             with self._connected(read_seconds=self._read_seconds) as (client, _):
-                return sorted(model.model for model in client.list().models if model.model)
+                try:
+                    return sorted(model.model for model in client.list().models if model.model)
+                except ollama.ResponseError:  # here, because what it means is just being found out
+                    return None
         except EngineError:
-            return []
+            return None
+
+    def _not_ollama(self, said: str) -> EngineRefused:
+        return EngineRefused(
+            f"it knows neither the model nor what models there are (404{f': {said}' if said else ''})",
+            where=self._where,
+            hint="Is OLLAMA_BASE_URL the address of an Ollama server? `pipeline doctor` says who answers there.",
+        )
 
     def _no_such_model(self, installed: list[str]) -> EngineRefused:
         near = difflib.get_close_matches(self._model, installed, n=3, cutoff=0.4) or installed[:5]

@@ -1,4 +1,4 @@
-"""What is said of an episode that came out shorter than it was asked for."""
+"""What is said of an episode that did not come out as it was asked for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.report.remarks import shortfall
+from pipeline.report.remarks import remark_on
 
 
 @pytest.mark.parametrize(
@@ -23,4 +23,26 @@ from pipeline.report.remarks import shortfall
     ],
 )
 def test_a_script_is_called_short_where_its_checks_would(script: Any, said: str) -> None:
-    assert shortfall({"script": script}) == said
+    assert remark_on({"script": script}) == said
+
+
+NOT_MET = {"met": False, "asked_seconds": 180.0, "reached_seconds": 126.4, "why_not": "the notes hold no more"}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "said"),
+    [
+        ({"length": NOT_MET}, "shorter than asked: 2:06 of 3:00, because the notes hold no more"),
+        ({"length": NOT_MET | {"reached_seconds": 200, "why_not": None}}, "longer than asked: 3:20 of 3:00"),
+        ({"length": NOT_MET | {"met": True}}, ""),
+        ({"length": None, "script": {"claims": None}}, ""),
+        ({"script": {"claims": {"unsupported": []}}}, ""),
+        ({"script": {"claims": {"unsupported": [4]}}}, "a sentence is in none of the notes"),
+        (
+            {"length": NOT_MET, "script": {"claims": {"unsupported": [1, 4, 5]}}},
+            "shorter than asked: 2:06 of 3:00, because the notes hold no more; 3 sentences are in none of the notes",
+        ),
+    ],
+)
+def test_a_length_that_was_missed_and_sentences_without_a_source_are_told(manifest: Any, said: str) -> None:
+    assert remark_on(manifest) == said

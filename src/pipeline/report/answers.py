@@ -15,7 +15,7 @@ from pipeline.ports import VoiceIdentity
 from pipeline.report.called import as_typed
 from pipeline.report.output import Output, write, write_json
 from pipeline.report.reasons import publishing, reason, reasons
-from pipeline.report.remarks import shortfall
+from pipeline.report.remarks import remark_on
 from pipeline.report.screens import episodes, error_facts
 from pipeline.stages.publish import SCRIPT, read_manifest
 from pipeline.studio import Checked, EpisodePlan, Left, Plan, Returns, Rewritten, Studio, Survey
@@ -212,7 +212,7 @@ def _row(episode: str, state: str, why: str, *, edited: bool) -> dict[str, objec
 
 
 def _remark(studio: Studio, slug: str) -> str:
-    return shortfall(read_manifest(studio.folders.output / slug))
+    return remark_on(read_manifest(studio.folders.output / slug))
 
 
 def _status_row(row: Mapping[str, object]) -> tuple[str, str, str, str]:

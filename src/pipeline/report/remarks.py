@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 # The share of the length asked for that the checks of a script call near enough.
 _ENOUGH = 0.8
 
 
-def shortfall(manifest: Mapping[str, Any]) -> str:
-    """ "shorter than asked: 17 of 150 words", or nothing.
+def remark_on(manifest: Mapping[str, Any]) -> str:
+    """Everything that is not as it was asked for, in a line; nothing where all is."""
+    return "; ".join([*_length(manifest), *_claims(manifest)])
 
-    Nothing is said of a script that a person has edited: its length is theirs.
+
+def _length(manifest: Mapping[str, Any]) -> Iterator[str]:
+    """ "shorter than asked: 17 of 150 words", "longer than asked: 3:21 of 3:00, because …".
+
+    Nothing is said of the words of a script that a person has edited: its length is theirs.
     """
-    script = manifest.get("script")
-    if not isinstance(script, dict) or script.get("edited_by_hand") is True:
-        return ""
-    words, asked = script.get("words"), script.get("words_asked")
-    if not isinstance(words, int) or not isinstance(asked, int) or words >= round(asked * _ENOUGH):
-        return ""
-    return f"shorter than asked: {words} of {asked} words"
+    match manifest:
+        case {"length": {"met": False, "asked_seconds": float() | int() as asked, **about}}:
+            reached = about.get("reached_seconds")
+            if isinstance(reached, int | float):
+                which = "shorter" if reached < asked else "longer"
+                why = f", because {about['why_not']}" if about.get("why_not") else ""
+                yield f"{which} than asked: {_clock(reached)} of {_clock(asked)}{why}"
+        case {"script": {"words": int(words), "words_asked": int(asked), **script}}:
+            if script.get("edited_by_hand") is not True and words < round(asked * _ENOUGH):
+                yield f"shorter than asked: {words} of {asked} words"
+
+
+def _claims(manifest: Mapping[str, Any]) -> Iterator[str]:
+    match manifest:
+        case {"script": {"claims": {"unsupported": [_, *rest]}}}:
+            yield (
+                f"{len(rest) + 1} sentences are in none of the notes" if rest else "a sentence is in none of the notes"
+            )
+
+
+def _clock(seconds: float) -> str:
+    """Minutes and seconds: `2:05`."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02}"

@@ -22,7 +22,7 @@ from pipeline.errors import Interrupted, PipelineError
 from pipeline.progress import STAGES, Board, Line, Stage, stage_of
 from pipeline.records import Failure
 from pipeline.report.output import Output, write_json
-from pipeline.report.remarks import shortfall
+from pipeline.report.remarks import remark_on
 from pipeline.stages.publish import Published, read_manifest
 from pipeline.studio import Survey
 from pipeline.wiring import Workshop
@@ -189,7 +189,7 @@ class _Plain(_Account):
         if outcome.error is None:
             folder = _near(outcome.result.folder) if outcome.result is not None else ""
             if outcome.made:
-                remark = shortfall(read_manifest(outcome.result.folder)) if outcome.result is not None else ""
+                remark = remark_on(read_manifest(outcome.result.folder)) if outcome.result is not None else ""
                 self.say(f"{outcome.name}: done in {_seconds(outcome.seconds)}: {folder}{remark and f' ({remark})'}")
             elif outcome.result is not None and outcome.result.written:
                 self.say(f"{outcome.name}: published again: {', '.join(outcome.result.written)}")
@@ -279,7 +279,7 @@ class _Json(_Account):
         if outcome.error is None:
             published = outcome.result
             folder, written = (str(published.folder), list(published.written)) if published is not None else ("", [])
-            remark = shortfall(read_manifest(published.folder)) if published is not None else ""
+            remark = remark_on(read_manifest(published.folder)) if published is not None else ""
             self.say("done", **facts, folder=folder, written=written, remark=remark)
         elif isinstance(outcome.error, Interrupted):
             self.say("interrupted", **facts)

@@ -151,7 +151,7 @@ class IllustratorIdentity(Identity):
     size_step: int = 1
     """Width and height must be multiples of this many pixels: 8 for Stable Diffusion."""
     reads_prompts: bool = True
-    """False where the picture is set from the request's words (`title`, `heading`), and its prompt is not looked at."""
+    """False where the picture is set from the request's words (`title` to `sentence`); its prompt is not looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +175,15 @@ class PictureRequest:
     heading: str = ""
     """The segment's heading; empty for a cover, and where the script gives none."""
     number: int = 0
-    """The segment's number from 1; 0 for a cover."""
+    """The segment's number from 1; 0 for a cover; one more than there are segments for a closing picture."""
     segments: int = 0
     """How many segments the episode has."""
     language: str = "en"
-    """BCP 47; of `title` and `heading`."""
+    """BCP 47; of `title`, `heading`, `figure` and `sentence`."""
+    figure: str = ""
+    """The segment's striking number with its unit, as the script has it: `384,000 kilometres`; empty for none."""
+    sentence: str = ""
+    """What `figure` is said in, or a sentence that stands for the segment; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,106 @@
+"""Cards as an illustrator: pictures made of the script's own words, on any machine, in a tenth of a second.
+
+Nothing can be down here. What can fail is a letter that no font has, and a size that is none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.errors import EngineRefused, SettingsError
+from pipeline.media.cards.card import Card
+from pipeline.media.cards.font_file import FontFile
+from pipeline.media.cards.palette import Scheme
+from pipeline.ports import IllustratorIdentity, Picture, PictureRequest
+
+_ENGINE = "cards"
+# Bumped by hand when the same request gives another picture.
+_VERSION = 1
+# Pixels. Feeds take covers up to 3,000; below the smallest no letter is legible.
+_SMALLEST, _LARGEST = 64, 4096
+_LONGEST_TO_SHORTEST = 4
+
+
+class Cards:
+    """An Illustrator. Thread-safe: a card shares nothing with another but the fonts' bytes."""
+
+    def __init__(self, *, fonts: Sequence[FontFile] = (), scheme: Scheme | None = None) -> None:
+        """`fonts` are asked, in order, for letters that the bundled ones do not have; `scheme` decides what is light
+        and what is dark, where not every title is to decide it for itself.
+        """
+        self._fonts = tuple(fonts)
+        self._scheme = scheme
+
+    def describe(self) -> IllustratorIdentity:
+        from pipeline.media.cards import lettering
+
+        libraries = lettering.libraries()
+        fonts = {font.name: font.digest for font in (*map(lettering.bundled, lettering.BUNDLED), *self._fonts)}
+        told = [_VERSION, self._scheme, sorted(libraries.items()), list(fonts.values())]
+        return IllustratorIdentity(
+            engine=_ENGINE,
+            name=_ENGINE,
+            digest=hashlib.sha256(json.dumps(told).encode()).hexdigest(),
+            # The fonts', for the letters in the pictures; a picture set with them is free of it.
+            licence="OFL-1.1",
+            details={"scheme": self._scheme or "by title", "fonts": ", ".join(fonts), **libraries},
+            reads_prompts=False,
+        )
+
+    def check(self) -> None:
+        self.draw(PictureRequest("", width=256, height=144, title="Ready", heading="Ångström, ποτάμι, небо", number=1))
+
+    def draw(self, request: PictureRequest) -> Picture:
+        shorter, longer = sorted((request.width, request.height))
+        if shorter < _SMALLEST or longer > _LARGEST or longer > shorter * _LONGEST_TO_SHORTEST:
+            raise EngineRefused(
+                f"it cannot draw {request.width}×{request.height} pixels",
+                where=_ENGINE,
+                hint=f"Sides are {_SMALLEST} to {_LARGEST:,} pixels, and one is at most four times the other.",
+            )
+        from pipeline.media.cards import press
+
+        made = press.printed(_card(request), fonts=self._fonts, scheme=self._scheme)
+        details = {"layout": made.layout, "artwork": made.artwork}
+        if made.left_out:
+            details["left out"] = " ".join(made.left_out)
+        if made.cut:
+            details["cut"] = "; ".join(made.cut)
+        return Picture(made.png, request.width, request.height, request.seed, details=details)
+
+
+def read_fonts(paths: Sequence[Path]) -> tuple[FontFile, ...]:
+    """Fonts from the disk. Raises SettingsError with every one that cannot be read or is no font."""
+    from pipeline.errors import InputError
+    from pipeline.media.cards.coverage import characters_of
+
+    found, problems = [], []
+    for path in paths:
+        try:
+            font = FontFile(str(path), path.read_bytes())
+            characters_of(font.data, where=font.name)
+        except (OSError, InputError) as error:
+            problems.append(f"{path}: {error.what if isinstance(error, InputError) else error.strerror}")
+        else:
+            found.append(font)
+    if problems:
+        raise SettingsError(problems, hint="Give .ttf, .otf or .ttc files, as paths from the project's folder.")
+    return tuple(found)
+
+
+def _card(request: PictureRequest) -> Card:
+    return Card(
+        width=request.width,
+        height=request.height,
+        seed=request.seed,
+        title=request.title,
+        heading=request.heading,
+        number=request.number,
+        segments=request.segments,
+        figure=request.figure,
+        sentence=request.sentence,
+        language=request.language,
+    )

@@ -316,6 +316,24 @@ def test_the_checks_of_a_project_have_stable_names_and_each_fault_has_its_remedy
     assert json.dumps([[one.check, one.state, one.found, one.todo] for one in told])
 
 
+def test_a_quick_look_asks_who_is_there_and_has_nothing_made(project: Path, httpserver: HTTPServer) -> None:
+    serve_ollama(httpserver, "gemma3:4b")
+    environ = {**SERVERS, "OLLAMA_BASE_URL": httpserver.url_for("")}
+
+    told = {one.check: one for one in doctor.examine(project, environ, quick=True)}
+
+    assert told["Ollama model"].state == "ok"
+    assert "writing" not in told
+    assert {request.method for request, _ in httpserver.log} == {"GET"}
+    assert told["Piper"].bad, "who is not there is missed all the same"
+
+
+def test_bundles_that_others_read_are_said_not_to_be_read(project: Path) -> None:
+    environ = {**SERVERS, "REQUESTS_CA_BUNDLE": "/company.pem", "SSL_CERT_FILE": "/company.pem"}
+    told = {one.check: one for one in doctor.examine(project, environ, quick=True)}
+    assert told["TLS"].found.endswith("REQUESTS_CA_BUNDLE, SSL_CERT_FILE are not read, SSL_CA_BUNDLE is")
+
+
 def test_a_server_whose_model_fails_is_not_well(project: Path, httpserver: HTTPServer) -> None:
     serve_ollama(httpserver, "gemma3:4b")
     httpserver.expect_request("/api/chat").respond_with_json({"error": "out of memory"}, status=500)

@@ -15,11 +15,12 @@ from structlog.testing import capture_logs
 from pipeline import telemetry
 from pipeline.engines import ollama_models, voice_catalogue
 from pipeline.engines.ollama import Ollama
+from pipeline.engines.stable_diffusion import StableDiffusion
 from pipeline.errors import EngineNonsense, EngineRefused, SettingsError
 from pipeline.net.download import fetch
 from pipeline.net.retry import Policy
 from pipeline.net.session import Service
-from pipeline.net.tls import Tls, _unchecked, refusal_in, refused
+from pipeline.net.tls import Tls, _checked, _unchecked, refusal_in, refused
 from tests.fakes.authority import Authority, Shown, self_signed, serving
 
 HERE = "DNS:localhost,IP:127.0.0.1"
@@ -216,8 +217,12 @@ def _catalogue(url: str, tls: Tls, _: Path) -> None:
     voice_catalogue.available(tls=tls, stop=Event(), base_url=url, policy=ONCE)
 
 
+def _stable_diffusion(url: str, tls: Tls, _: Path) -> None:
+    StableDiffusion(url, tls=tls, stop=Event()).describe()
+
+
 ONCE = Policy(attempts=1)
-CLIENTS = [_requests, _ollama, _ollama_models, _download, _catalogue]
+CLIENTS = [_requests, _ollama, _ollama_models, _download, _catalogue, _stable_diffusion]
 each_client = pytest.mark.parametrize("client", CLIENTS, ids=lambda client: str(client).split()[1].strip("_"))
 
 
@@ -256,6 +261,18 @@ def test_every_client_refuses_in_the_same_words_and_sends_nothing(
     assert f"its certificate is not accepted: {reason} (subject CN=piper.example" in raised.value.what
     assert "issuer CN=" in raised.value.what
     assert ("SSL_CA_BUNDLE" in raised.value.hint) == (bundle is None)
+    assert requests == []
+
+
+@each_client
+def test_no_variable_of_others_has_a_say_in_who_is_believed(
+    client: Client, authority: Authority, good: Shown, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.setenv(name, str(authority.certificate))
+    _checked.cache_clear()
+    with serving(good) as (port, requests), pytest.raises(EngineRefused, match="no known authority"):
+        client(f"https://localhost:{port}", Tls(), tmp_path)
     assert requests == []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from pipeline.doctor import engines, machine, places, who
 from pipeline.doctor.clock import clock, drift
 from pipeline.doctor.finding import Finding
 from pipeline.doctor.limits import Limits, limits_of, memory_of
+from pipeline.doctor.mounts import takes_both_cases_for_one
 from pipeline.doctor.proxies import masked, proxies, way_to
 from pipeline.doctor.rounds import Check, made
 from pipeline.doctor.servers import certificate_finding, model_finding, ollama_version
@@ -251,6 +253,59 @@ def test_room_is_told_once_for_each_disk(tmp_path: Path) -> None:
     assert [one.check for one in places.room([tmp_path / "a", tmp_path / "b/c"])] == ["disk"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "state", "found"),
+    [
+        ("ext4", "ok", ", on ext4"),
+        ("nfs4", "note", ", on nfs4, over a network"),
+        ("fuse.sshfs", "note", ", on fuse.sshfs, over a network"),
+        ("tmpfs", "note", ", on tmpfs, in memory"),
+        ("overlay", "ok", ", on overlay"),
+    ],
+)
+def test_the_kind_of_file_system_is_told_with_what_it_means(kind: str, state: str, found: str, tmp_path: Path) -> None:
+    folder = tmp_path / "a folder"
+    folder.mkdir()
+    shown = str(folder).replace(" ", "\\040")
+    mounts = (
+        "1 0 8:1 / / rw - overlay overlay rw",
+        f"2 1 8:2 / {shown} rw,relatime - xfs /dev/hidden rw",
+        f"3 2 8:3 / {shown} rw,relatime shared:7 - {kind} server:/share rw",
+        f"4 1 8:4 / {shown}-not rw - vfat /dev/other rw",
+        "not such a line",
+    )
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/mountinfo").write_text("\n".join(mounts))
+
+    (finding,) = places.room([folder], tmp_path)
+
+    assert finding.found.endswith(f"{folder}{found}")
+    if shutil.disk_usage(folder).free > 2e9:
+        assert (finding.state, bool(finding.todo)) == (state, state == "note")
+
+
+def test_a_container_s_own_layer_is_no_place_to_keep_things(tmp_path: Path) -> None:
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/mountinfo").write_text("1 0 0:40 / / rw - overlay overlay rw")
+    (finding,) = places.room([tmp_path], tmp_path)
+    assert finding.state == "note"
+    assert "mount a folder or a volume" in finding.todo
+
+
+def test_without_the_kernel_s_table_nothing_is_said_of_the_kind(tmp_path: Path) -> None:
+    (finding,) = places.room([tmp_path], tmp_path)
+    assert finding.found.endswith(str(tmp_path))
+
+
+def test_letters_of_both_cases_are_told_apart_here(tmp_path: Path) -> None:
+    folder = tmp_path / "Folder"
+    folder.mkdir()
+    assert not takes_both_cases_for_one(folder)
+    # A link stands in for a disk that does not tell them apart.
+    (tmp_path / "fOLDER").symlink_to(folder)
+    assert takes_both_cases_for_one(folder)
+
+
 # -- the clock -----------------------------------------------------------------------------------------------------
 
 
@@ -364,7 +419,7 @@ LOST = page("<html><title>404 Not Found</title></html>", status=404, server="ngi
         ({"/api/version": data({"version": "0.33.0"})}, "Ollama 0.33.0"),
         ({"/": Answer(200, {}, b"Ollama is running"), "/api/version": LOST}, "Ollama"),
         ({"/health": data({"status": "ok", "service": "media-pipeline speech"})}, "this project's own speech server"),
-        ({"/health": data({"service": "media-pipeline images"})}, "this project's own images server"),
+        ({"/health": data({"service": "media-pipeline images"})}, "this project's own image server"),
         ({"/": page("<html>piper"), "/voices": data({"en": {"audio": {"sample_rate": 22050}}})}, "a Piper server"),
         ({"/sdapi/v1/options": data({"sd_model_checkpoint": "x"})}, "a Stable Diffusion server"),
         ({"/v1/models": data({"object": "list", "data": []})}, "a server of OpenAI's shape"),

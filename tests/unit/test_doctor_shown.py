@@ -31,6 +31,8 @@ def test_a_person_reads_columns(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_healthy_installation_is_said_to_be_one(capsys: pytest.CaptureFixture[str]) -> None:
     show_findings(FINDINGS[:1], as_json=False)
     assert capsys.readouterr().out.endswith("\nEverything can do its work.\n")
+    show_findings(FINDINGS[:1], as_json=False, quick=True)
+    assert capsys.readouterr().out.endswith("\nNothing to mend at a quick look.\n")
 
 
 def test_on_a_terminal_a_long_sentence_goes_on_under_its_beginning(

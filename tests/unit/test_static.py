@@ -86,6 +86,17 @@ def loose_questions(tree: ast.Module, _: str) -> Iterator[str]:
                 yield name
 
 
+def unbounded_reads(tree: ast.Module, _: str) -> Iterator[str]:
+    """Taking whatever somebody else sends, however long it is. What is named `file` lies on this machine."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Attribute(value=value, attr="read" | "readlines" | "readall"), args=[], keywords=[]):
+                if ast.unparse(value) != "file":
+                    yield ast.unparse(node)
+            case ast.Attribute(value=ast.Name("response" | "request"), attr="content" | "text" | "json" | "body"):
+                yield ast.unparse(node)
+
+
 def code_in_data(tree: ast.Module, _: str) -> Iterator[str]:
     """Reading files in a way that lets them run code."""
     for node in ast.walk(tree):
@@ -165,6 +176,15 @@ RULES = {
             "net/session.py": {"requests.Session"},
         },
         ("requests.get(url)", "httpx.Client()", "urllib.request.urlopen(url)", "requests.Session()"),
+    ),
+    "nothing is read to its end that somebody else sends": Held(
+        unbounded_reads,
+        {
+            # Files on this machine, both of bounded kinds.
+            "backup/sources.py": {"source.read()"},
+            "stages/video.py": {"picture.read()"},
+        },
+        ("response.read()", "opened(url).read()", "sock.makefile().readlines()", "response.content", "response.json()"),
     ),
     "no data can run code": Held(
         code_in_data,

@@ -15,14 +15,18 @@ commands = typer.Typer()
 
 
 @commands.command(epilog="Example:  pipeline doctor --json")
-def doctor(as_json: AsJson = False, project: Project = None) -> int:
+def doctor(
+    as_json: AsJson = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Look, but have no model write or speak anything.")] = False,
+    project: Project = None,
+) -> int:
     """Check that everything can do its work: settings, folders, and each engine by having it produce something."""
     from pipeline import doctor as clinic
     from pipeline import report
 
     place = find_project(project)
-    findings = clinic.examine(place, dict(os.environ))
-    report.show_findings(findings, as_json=as_json)
+    findings = clinic.examine(place, dict(os.environ), quick=quick)
+    report.show_findings(findings, as_json=as_json, quick=quick)
     return Status.SOME_FAILED if any(finding.bad for finding in findings) else Status.DONE
 
 

@@ -23,10 +23,15 @@ __all__ = ["Finding", "examine"]
 
 # For what only looks at this machine: it takes milliseconds, unless a disk or a driver is ill.
 _MOMENT_SECONDS = 15.0
+# What requests, curl and OpenSSL read. One setting says who is believed, so that a shell's leavings do not.
+_OTHERS_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
-def examine(project: Path, environ: Mapping[str, str]) -> list[Finding]:
-    """Everything there is to know, in the order in which a person would look for it. Never raises for a fault found."""
+def examine(project: Path, environ: Mapping[str, str], *, quick: bool = False) -> list[Finding]:
+    """Everything there is to know, in the order in which a person would look for it. Never raises for a fault found.
+
+    `quick` leaves out what loads a model: nothing is written and nothing is spoken.
+    """
     findings = [machine.version()]
     try:
         loaded = load(project, environ)
@@ -36,26 +41,31 @@ def examine(project: Path, environ: Mapping[str, str]) -> list[Finding]:
     given = sum(origin != "default" for origin in loaded.origins.values())
     findings.append(Finding("settings", "ok", f"{len(loaded.origins)} settings, {given} of them given, in {project}"))
     tls = wiring.tls_of(loaded.settings)
-    believed = _tls(tls)
+    believed = _tls(tls, environ)
     findings.append(believed)
     visits = _visits(loaded, tls, environ)
     checks = _here(project, loaded, environ)
     if not believed.bad:  # without certificates to believe, nobody can be asked
         digests = Digests(wiring.folders(project, loaded.settings).data / "digests.json")
-        checks += [engines.writer(loaded, visits[0], digests), engines.voice(project, loaded, visits[1], digests)]
+        checks.append(engines.writer(loaded, visits[0], digests, quick=quick))
+        checks.append(engines.voice(project, loaded, visits[1], digests, quick=quick))
     findings += made(checks)
     drifts = {visit.server.name: visit.drift for visit in visits if visit.drift is not None}
     return [*findings, clock(datetime.now(UTC), drifts)]
 
 
-def _tls(tls: Tls) -> Finding:
+def _tls(tls: Tls, environ: Mapping[str, str]) -> Finding:
     try:
         tls.context()
     except PipelineError as error:
         return Finding("TLS", "bad", error.what, error.hint)
     if tls.verify:
         also = f", and the authority in {tls.ca_bundle}" if tls.ca_bundle else ""
-        return Finding("TLS", "ok", f"certificates are checked against certifi's authorities{also}")
+        unread = [name for name in _OTHERS_BUNDLES if environ.get(name)]
+        beside = (
+            f"; {', '.join(unread)} {'is' if len(unread) == 1 else 'are'} not read, SSL_CA_BUNDLE is" if unread else ""
+        )
+        return Finding("TLS", "ok", f"certificates are checked against certifi's authorities{also}{beside}")
     todo = "Set SSL_VERIFY=true; SSL_CA_BUNDLE adds a company's authority."
     return Finding("TLS", "note", "certificates are not checked", todo)
 

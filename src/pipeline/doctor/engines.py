@@ -25,8 +25,8 @@ _AT_LEAST_SECONDS = 120.0
 _SHOWN_VOICES = 6
 
 
-def writer(loaded: Loaded, visit: Visit, digests: Digests) -> Check:
-    """The server's address where one may be taken, which writer is taken, and a few words written."""
+def writer(loaded: Loaded, visit: Visit, digests: Digests, *, quick: bool) -> Check:
+    """The server's address where one may be taken, which writer is taken, and, unless `quick`, a few words written."""
     settings = loaded.settings
 
     def look(stop: Event) -> Iterator[Finding]:
@@ -42,14 +42,15 @@ def writer(loaded: Loaded, visit: Visit, digests: Digests) -> Check:
         choice = wiring.choose_writer(asked, visit.tls, digests, stop)
         if asked is settings:
             yield Finding("writer", "ok", f"{choice.name} is taken: {choice.why}")
-        yield _proven("writing", choice.engine.check, lambda: choice.engine.describe().name)
+        if not quick:
+            yield _proven("writing", choice.engine.check, lambda: choice.engine.describe().name)
 
     seconds = max(_AT_LEAST_SECONDS, settings.ollama_first_token_seconds + settings.read_timeout_seconds)
     overdue = "See the writer's log; a smaller model, or a GPU, answers sooner."
     return Check("writing", seconds, look, overdue)
 
 
-def voice(project: Path, loaded: Loaded, visit: Visit, digests: Digests) -> Check:
+def voice(project: Path, loaded: Loaded, visit: Visit, digests: Digests, *, quick: bool) -> Check:
     """The same for who speaks; and which voices there are."""
     settings = loaded.settings
 
@@ -68,7 +69,8 @@ def voice(project: Path, loaded: Loaded, visit: Visit, digests: Digests) -> Chec
             yield Finding("voice", "ok", f"{choice.name} is taken: {choice.why}")
         installed = choice.engine.installed()
         yield voices(installed, wanted_voices(loaded))
-        yield _proven("speaking", choice.engine.check, lambda: ", ".join(sorted(installed)[:_SHOWN_VOICES]))
+        if not quick:
+            yield _proven("speaking", choice.engine.check, lambda: ", ".join(sorted(installed)[:_SHOWN_VOICES]))
 
     seconds = max(_AT_LEAST_SECONDS, settings.read_timeout_seconds + settings.connect_timeout_seconds)
     return Check("speaking", seconds, look, "See the voice's log, and this machine's load.")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pipeline.doctor.finding import Finding
 from pipeline.doctor.machine import try_to_write
+from pipeline.doctor.mounts import mount_of, takes_both_cases_for_one
 
 # A day's episodes and the store beside them fit in this; below it a run is likely to meet a full disk.
 _LOW_DISK_BYTES = 2 * 10**9
@@ -42,14 +43,14 @@ def writable(check: str, folder: Path) -> Finding:
     return _owned(check, place, f"{facts}, writable")
 
 
-def room(folders: Iterable[Path]) -> Iterator[Finding]:
-    """What is free, once for each disk that the folders lie on."""
+def room(folders: Iterable[Path], root: Path = Path("/")) -> Iterator[Finding]:
+    """What is free, and on what kind of file system, once for each that the folders lie on."""
     disks: dict[int, Path] = {}
     for folder in folders:
         place = _there(folder)
         disks.setdefault(place.stat().st_dev, place)
     for place in disks.values():
-        yield _room("disk", place)
+        yield _room("disk", place, root)
 
 
 def _there(folder: Path) -> Path:
@@ -68,18 +69,32 @@ def _owned(check: str, folder: Path, facts: str) -> Finding:
         check,
         "note",
         f"{facts}; but this runs as root, so what is made there will be root's",
-        f"Run it as {_owner(owner)}: sudo -u {_owner(owner)} pipeline doctor",
+        f"Run it as that user: sudo -u {_for_sudo(owner)} pipeline doctor",
     )
 
 
-def _room(check: str, folder: Path) -> Finding:
+def _room(check: str, folder: Path, root: Path) -> Finding:
     free = shutil.disk_usage(folder).free
     file_system = os.statvfs(folder)
     if file_system.f_files and not file_system.f_favail:
         return Finding(check, "bad", "no more files can be made there (no free inodes)", "Delete some small files.")
-    low = free < _LOW_DISK_BYTES
-    todo = "Free some space before a long run; `pipeline clean` drops what no topic needs." if low else ""
-    return Finding(check, "note" if low else "ok", f"{free / 1e9:.1f} GB free for {folder}", todo)
+    mount = mount_of(folder, root)
+    facts = f"{free / 1e9:.1f} GB free for {folder}{f', on {mount.kind}' if mount else ''}"
+    if takes_both_cases_for_one(folder):
+        facts += ", which takes A and a for one letter in names"
+    todo = []
+    if free < _LOW_DISK_BYTES:
+        todo.append("Free some space before a long run; `pipeline clean` drops what no topic needs.")
+    if mount and mount.is_over_a_network:
+        facts += ", over a network"
+        todo.append("Its locks are only as good as its server's: let one machine at a time make episodes here.")
+    if mount and mount.is_in_memory:
+        facts += ", in memory"
+        todo.append("What is made there is gone when the machine starts anew: keep it on a disk.")
+    if mount and mount.goes_with_its_container:
+        facts += ", the container's own"
+        todo.append("What is made there is gone with the container: mount a folder or a volume there.")
+    return Finding(check, "note" if todo else "ok", facts, " ".join(todo))
 
 
 def _facts(folder: Path) -> str:
@@ -97,6 +112,12 @@ def _refused(check: str, folder: Path, error: OSError, act: str) -> Finding:
         f"sudo chown -R {me} {folder}" if isinstance(error, PermissionError) else "See the disk, and how it is mounted."
     )
     return Finding(check, "bad", f"{facts}: {me} cannot {act} there ({error.strerror})", todo)
+
+
+def _for_sudo(uid: int) -> str:
+    """A user without a name here, as a container's, is given to sudo by number, which a shell takes for a comment."""
+    name = _owner(uid)
+    return f"'#{uid}'" if name == str(uid) else name
 
 
 def _owner(uid: int) -> str:

@@ -45,6 +45,9 @@ def is_voice_list(answer: Answer | None) -> bool:
     return isinstance(said, dict) and all(isinstance(voice, dict) and "audio" in voice for voice in said.values())
 
 
+_OWN = {"media-pipeline speech": "speech server", "media-pipeline images": "image server"}
+
+
 def own_service(answer: Answer | None) -> tuple[str, str]:
     """Which service of this project says so at /health, and its version; empty for others'."""
     said = as_json(answer)
@@ -77,8 +80,7 @@ def _ollama(answers: Answers) -> str:
 
 def _ours(answers: Answers) -> str:
     service, _ = own_service(answers.get("/health"))
-    kind = service.removeprefix("media-pipeline ")
-    return f"this project's own {kind} server" if kind else ""
+    return f"this project's own {_OWN.get(service, service)}" if service else ""
 
 
 def _piper(answers: Answers) -> str:

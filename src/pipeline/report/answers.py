@@ -303,7 +303,8 @@ def show_settings(loaded: Loaded, *, as_json: bool) -> None:
     _table(("setting", "value", "from", "what it does"), [(row.name, row.value, row.origin, row.about) for row in rows])
 
 
-def show_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
+def show_findings(findings: Sequence[Finding], *, as_json: bool, quick: bool = False) -> None:
+    """`quick`: nothing was made, so that all is well is not proven."""
     if as_json:
         write_json(
             {
@@ -321,7 +322,7 @@ def show_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
         out.say(_hanging(out, finding.found, 8 + width))
         if finding.todo:
             out.say(" " * (6 + width) + f"→ {_hanging(out, finding.todo, 8 + width)}")
-    out.say(_told(findings))
+    out.say(_told(findings, quick=quick))
 
 
 def _hanging(out: Output, text: str, indent: int) -> str:
@@ -333,11 +334,12 @@ def _hanging(out: Output, text: str, indent: int) -> str:
     return ("\n" + " " * indent).join(lines)
 
 
-def _told(findings: Sequence[Finding]) -> str:
+def _told(findings: Sequence[Finding], *, quick: bool) -> str:
     bad = sum(finding.bad for finding in findings)
     notes = sum(finding.state == "note" for finding in findings)
     also = f" {notes} worth knowing." if notes else ""
-    return f"{bad} to mend.{also}" if bad else f"Everything can do its work.{also}"
+    well = "Nothing to mend at a quick look." if quick else "Everything can do its work."
+    return f"{bad} to mend.{also}" if bad else f"{well}{also}"
 
 
 def show_voices(voices: Mapping[str, VoiceIdentity], *, as_json: bool) -> None:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from pipeline.media.cards.dice import Dice
 
@@ -75,6 +76,7 @@ _RAMPS: dict[Scheme, tuple[_Stop, ...]] = {
 _OPPOSITE = 165.0
 
 
+@lru_cache(maxsize=32)
 def palette_of(title: str, hue: int, scheme: Scheme | None = None) -> Palette:
     """The colours of the episode of that title; `scheme` decides what is light and what is dark, where it is given."""
     dice = Dice(title, "palette")

@@ -31,8 +31,8 @@ from pipeline.text.summary import summary
 # Letters spoken for each word of a script, blanks left out: English runs to 4.7, Portuguese to 4.9.
 _LETTERS_A_WORD = 4.8
 
-# Of narration as the prompts ask for it; a pause is shared out among so many words.
-_WORDS_A_SENTENCE = 14
+# A pause is shared out among so many words, in narration as the prompts ask for it and as notes are told.
+_WORDS_A_SENTENCE, _WORDS_A_SEGMENT = 12, 60
 
 _ONLY_PACE_EDITED = "the script is a person's own: only the pace is changed, by 8 % at most"
 _ONLY_PACE_READ = "the text is read as it stands: only the pace is changed, by 8 % at most"
@@ -220,7 +220,9 @@ def _in_words(topic: Topic, desk: Desk, who: casting.Casting) -> Flow[Topic]:
     a_word = yield from pace.seconds_a_word(topic.language, desk.voice, who.voice, speaker=who.speaker, rate=desk.rate)
     if a_word is None:
         return topic
-    return replace(topic, words=words_for(topic.seconds, a_word + desk.sound.pauses.sentence / _WORDS_A_SENTENCE))
+    pauses = desk.sound.pauses
+    a_word += pauses.sentence / _WORDS_A_SENTENCE + pauses.segment / _WORDS_A_SEGMENT
+    return replace(topic, words=words_for(topic.seconds - pauses.lead_in - pauses.tail, a_word))
 
 
 def _spoken(script: Script, times: float, desk: Desk, who: casting.Casting) -> Flow[length.Spoken]:

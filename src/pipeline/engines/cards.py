@@ -38,15 +38,19 @@ class Cards:
         from pipeline.media.cards import lettering
 
         libraries = lettering.libraries()
-        fonts = {font.name: font.digest for font in (*map(lettering.bundled, lettering.BUNDLED), *self._fonts)}
-        told = [_VERSION, self._scheme, sorted(libraries.items()), list(fonts.values())]
+        fonts = [*map(lettering.bundled, lettering.BUNDLED), *self._fonts]
+        told = [_VERSION, self._scheme, sorted(libraries.items()), [font.digest for font in fonts]]
         return IllustratorIdentity(
             engine=_ENGINE,
             name=_ENGINE,
             digest=hashlib.sha256(json.dumps(told).encode()).hexdigest(),
             # The fonts', for the letters in the pictures; a picture set with them is free of it.
             licence="OFL-1.1",
-            details={"scheme": self._scheme or "by title", "fonts": ", ".join(fonts), **libraries},
+            details={
+                "scheme": self._scheme or "by title",
+                "fonts": ", ".join(font.name for font in fonts),
+                **libraries,
+            },
             reads_prompts=False,
         )
 

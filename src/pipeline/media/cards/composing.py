@@ -6,6 +6,7 @@ legible on a phone; what does not fit at that ends with an ellipsis.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -59,10 +60,12 @@ class Composition:
 
 
 _LEADING = {SERIF: 1.09, SANS: 1.08, ITALIC: 1.24, TEXT: 1.40}
+_FOR_ACCENTS = 0.13
 # How far letters hang below the baseline, in ems.
 _DESCENT = 0.23
 # Marks that open a line hang in the margin, so that the letters stand in line.
 _HANGING = "“”„‘’‚«‹\"'("
+_MOST_HANGING = 0.22
 # Of the shorter side: the bar above or beside a block, a hairline, and the room between parts.
 _BAR, _HAIRLINE = 0.0085, 0.0024
 _GAP = 0.055
@@ -245,7 +248,7 @@ class _Composing:
                 if unit:
                     yield _Part(unit, face, Colour.INK, 0.080, 0.045, 2, 0.24, 0.028)
                 if sentence:
-                    yield _Part(sentence, TEXT, Colour.SOFT, 0.041, 0.036, 3 if wide else 5, 0.34, 0.042)
+                    yield _Part(sentence, TEXT, Colour.SOFT, 0.041, 0.034, 4 if wide else 6, 0.45, 0.042)
             case Kind.QUOTE:
                 yield _Part(sentence, ITALIC, Colour.INK, 0.098 if wide else 0.092, 0.048, 6 if wide else 9)
             case Kind.CLOSING:
@@ -265,7 +268,7 @@ class _Composing:
         return found
 
     def _set(self, part: _Part, width: float, height: float) -> _Set:
-        leading = _LEADING[part.face]
+        leading = _leading(part.face, part.text)
         capitals, _ = self._type.heights(part.face)
         # The last line needs no room below its descenders.
         box = Box(
@@ -289,8 +292,9 @@ class _Composing:
         for one in parts:
             top += one.part.gap * unit
             capitals, _ = self._type.heights(one.part.face)
+            leading = _leading(one.part.face, one.part.text)
             for number, text in enumerate(one.setting.lines):
-                baseline = top + (capitals + number * _LEADING[one.part.face]) * one.setting.size
+                baseline = top + (capitals + number * leading) * one.setting.size
                 self._line(text, one, baseline, start)
             top += one.height
         if self._layout.rule is Rule.ABOVE:
@@ -311,11 +315,17 @@ class _Composing:
         elif self._from_right:
             left = self._right - start - wide
         else:
-            hangs = self._type.width(text[0], face) * size if text[0] in _HANGING and len(text) > 1 else 0.0
+            hangs = self._hang(text, face) * size
             # Upright stems stand in line; what reaches out before a letter's place, as an italic f does, stays out.
             out = max(0.0, ink.left + 1) if face != ITALIC else 0.0
             left = self._left + start - hangs + ink.left + 1 - out
         self._lines.append(Line(ink, round(left - 1), round(baseline + ink.top), one.part.colour))
+
+    def _hang(self, text: str, face: str) -> float:
+        """How far a line's first mark stands out into the margin, in ems; not where a bar stands there."""
+        if self._layout.rule is Rule.BESIDE or text[0] not in _HANGING or len(text) < 2:
+            return 0.0
+        return min(self._type.width(text[0], face), _MOST_HANGING)
 
     # -- rules ---------------------------------------------------------------------------------------------------
 
@@ -336,3 +346,9 @@ class _Composing:
             Bar((left, top, left + thick, bottom), Colour.SOFT),
             Bar((right - thick, top, right, bottom), Colour.SOFT),
         ]
+
+
+def _leading(face: str, text: str) -> float:
+    """From baseline to baseline, in ems: more where capitals have accents, which would touch what hangs above them."""
+    accented = any(one.isupper() and len(unicodedata.normalize("NFD", one)) > 1 for one in text)
+    return _LEADING[face] + (_FOR_ACCENTS if accented else 0.0)

@@ -122,11 +122,11 @@ LAYOUTS: Mapping[str, Mapping[Shape, Layout]] = {
             plate=(0.085, 0.08, 0.915, 0.61),
         ),
         Shape.SQUARE: Layout(
-            (0.15, 0.43, 0.85, 0.845),
-            (0.50, 0.30),
+            (0.15, 0.37, 0.85, 0.85),
+            (0.50, 0.26),
             stand=Stand.MIDDLE,
             rule=Rule.EDGE,
-            plate=(0.085, 0.35, 0.915, 0.915),
+            plate=(0.085, 0.30, 0.915, 0.915),
         ),
     },
     # A bar along the block.

@@ -40,7 +40,7 @@ def _cards() -> Iterator[Card]:
     """Every kind in every shape and layout, over all titles."""
     for number, (title, language) in enumerate(TITLES * 2):
         heading = TITLES[(number + 3) % len(TITLES)][0]
-        for size in (WIDE, TALL, SQUARE):
+        for size in (WIDE, TALL, SQUARE) if number < len(TITLES) else (WIDE,):
             card = Card(*size, seed=number, title=title, heading=heading, language=language, segments=4)
             yield card
             yield replace(card, number=1 + number % 4)
@@ -118,9 +118,9 @@ def test_the_same_request_gives_the_same_bytes_and_another_seed_another_card() -
     card = Card(*WIDE, seed=1, title="Why the sky is blue", heading="Short waves", number=1, segments=3)
 
     assert printed(card) == printed(card)
-    made = [proof(replace(card, seed=seed)) for seed in range(24)]
+    made = [proof(replace(card, seed=seed)) for seed in range(16)]
     assert len({one.layout for one in made}) >= 5
-    assert len({printed(replace(card, seed=seed)).png for seed in range(24)}) == 24
+    assert len({printed(replace(card, seed=seed)).png for seed in range(16)}) == 16
     # Whatever the seed, it is the same episode.
     assert len({(one.palette.hue, one.palette.scheme, one.artwork) for one in made}) == 1
 
@@ -272,7 +272,9 @@ def test_a_script_that_the_fonts_do_not_have_is_refused_by_name(title: str) -> N
 
 
 def test_a_title_of_pictographs_alone_is_a_card_without_words() -> None:
-    assert Cards().draw(PictureRequest("", width=320, height=180, title="🌙🚀")).details["left out"] == "🌙 🚀"
+    for seed in range(12):
+        made = Cards().draw(PictureRequest("", width=160, height=90, title="🌙🚀", seed=seed))
+        assert made.details["left out"] == "🌙 🚀"
 
 
 def test_fonts_that_cannot_be_read_are_all_reported(tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ _TORN = 0.16
 # A word this short does not stand alone in the last line.
 _LONELY_LETTERS = 5
 _LONELY = 0.6
+# A line more must make the letters so much larger, in shares of the largest size.
+_LINE_WEIGHT = 0.05
 # A size that is 1 % larger is worth that much raggedness.
 _RAGGED_WEIGHT = 0.9
 # What a word that is wider than its box may be set smaller by, so that it need not be parted.
@@ -53,10 +55,12 @@ class Box:
     width: float
     height: float
     leading: float
-    """From one baseline to the next, in shares of the size."""
+    """From one baseline to the next, in ems."""
     largest: float
     smallest: float
     most_lines: int
+    one_line: float = 1.0
+    """How high a line is without what follows it, in ems: from its capitals' top to its descenders' end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,10 +164,11 @@ def _best(pieces: Sequence[Piece], box: Box, measure: Measure, language: str) ->
         if not lines:
             continue
         widest = max(measure(line) for line in lines)
-        size = min(box.largest, _HAIR * box.width / max(widest, 1e-6), box.height / (count * box.leading))
+        high = (count - 1) * box.leading + box.one_line
+        size = min(box.largest, _HAIR * box.width / max(widest, 1e-6), box.height / high)
         if size < box.smallest * (1 - 1e-6):
             continue
-        score = size / box.largest - _RAGGED_WEIGHT * cost
+        score = size / box.largest - _RAGGED_WEIGHT * cost - _LINE_WEIGHT * count
         if found is None or score > found[0]:
             found = score, Setting(lines, size, cut=False)
     return found and found[1]
@@ -206,7 +211,8 @@ def balanced(
 
 def _end_cost(pieces: Sequence[Piece], begin: int, end: int, count: int, language: str) -> float:
     if end == len(pieces):
-        alone = end - begin == 1 and begin > 0 and len(pieces) > 2
+        # Where every word has a line of its own, none is alone.
+        alone = end - begin == 1 and begin > 0 and count < len(pieces)
         return _LONELY if alone and len(pieces[begin].text.rstrip(".!?…")) < _LONELY_LETTERS else 0.0
     if not pieces[end].blank:
         # Within a compound, or between two characters that need no blank.

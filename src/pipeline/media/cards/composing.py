@@ -149,7 +149,7 @@ class _Composing:
         counted, said = self._card.counted, self._said_above()
         if counted or said:
             size = _HEADER_SIZE * unit
-            capitals, _ = self._type.heights(TEXT)
+            capitals = self._type.capitals(TEXT)
             baseline = top + capitals * size
             if self._layout.align is Align.CENTRE:
                 for text, colour in (
@@ -259,27 +259,23 @@ class _Composing:
         parts = [part for part in self._parts() if part.text]
         # What is read later is set first: it has a largest size that it nearly always gets, and the rest is free.
         found: list[_Set] = []
-        for number, part in sorted(enumerate(parts), reverse=True):
-            left = room - sum(one.height + one.part.gap * self._unit for one in found) - part.gap * self._unit
-            allowed = left if number == 0 else min(left, part.share * room)
-            if len(parts) > 1 and number == 0:
-                allowed = min(left, part.share * room)
+        for part in reversed(parts):
+            taken = sum(one.height + one.part.gap * self._unit for one in found)
+            allowed = min(room - taken - part.gap * self._unit, part.share * room)
             found.insert(0, self._set(part, width, max(allowed, part.smallest * self._unit)))
         return found
 
     def _set(self, part: _Part, width: float, height: float) -> _Set:
         leading = _leading(part.face, part.text)
-        capitals, _ = self._type.heights(part.face)
-        # The last line needs no room below its descenders.
+        capitals = self._type.capitals(part.face)
         box = Box(
             width,
-            height * leading / (capitals + _DESCENT)
-            if part.most_lines == 1
-            else height + (leading - 0.98) * part.smallest,
+            height,
             leading,
             part.largest * self._unit,
             part.smallest * self._unit,
             part.most_lines,
+            capitals + _DESCENT,
         )
         setting = set_text(part.text, box, self._width_in(part.face), self._language)
         if setting.cut:
@@ -291,12 +287,14 @@ class _Composing:
         unit, ends = self._unit, top
         for one in parts:
             top += one.part.gap * unit
-            capitals, _ = self._type.heights(one.part.face)
+            capitals = self._type.capitals(one.part.face)
             leading = _leading(one.part.face, one.part.text)
             for number, text in enumerate(one.setting.lines):
                 baseline = top + (capitals + number * leading) * one.setting.size
                 self._line(text, one, baseline, start)
             top += one.height
+        if not parts:
+            return
         if self._layout.rule is Rule.ABOVE:
             self._bar_above(ends)
         elif self._layout.rule is Rule.BESIDE:

@@ -93,10 +93,9 @@ class Typecase:
             self._font(one, _MEASURED_AT).getlength(run, language=self._language) for one, run in self._runs(text, face)
         ) / (_MEASURED_AT)
 
-    def heights(self, face: str) -> tuple[float, float]:
-        """How high capitals and small letters are, in ems."""
-        font = self._font(_face(bundled(face)), _MEASURED_AT)
-        return (-font.getbbox("H", anchor="ls")[1] / _MEASURED_AT, -font.getbbox("x", anchor="ls")[1] / _MEASURED_AT)
+    def capitals(self, face: str) -> float:
+        """How high capitals are, in ems."""
+        return -float(self._font(_face(bundled(face)), _MEASURED_AT).getbbox("H", anchor="ls")[1]) / _MEASURED_AT
 
     def ink(self, text: str, face: str, size: float) -> Ink:
         """The line's letters at so many pixels an em."""

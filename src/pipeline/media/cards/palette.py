@@ -54,8 +54,6 @@ class Palette:
     """For what is read second."""
     accent: Rgb
     """For one thing on a card; legible on the ground."""
-    spot: Rgb
-    """For shapes alone: the colour opposite."""
     quiet: float
     """How far into the ramp the artwork may go where letters stand on it, from 0 to 1."""
 
@@ -73,7 +71,6 @@ _RAMPS: dict[Scheme, tuple[_Stop, ...]] = {
     Scheme.PAPER: ((0.972, 0.012, 60), (0.92, 0.040, 45), (0.82, 0.090, 30), (0.66, 0.140, 14), (0.47, 0.150, 0)),
     Scheme.BRIGHT: ((0.880, 0.090, 30), (0.82, 0.110, 24), (0.73, 0.130, 16), (0.58, 0.145, 6), (0.40, 0.125, 0)),
 }
-_OPPOSITE = 165.0
 
 
 @lru_cache(maxsize=32)
@@ -85,17 +82,14 @@ def palette_of(title: str, hue: int, scheme: Scheme | None = None) -> Palette:
     turn = 1 if dice.roll("turn") < 0.5 else -1
     ramp = _ramp([(light, chroma, hue + turn * degrees) for light, chroma, degrees in _RAMPS[chosen]])
     ground = ramp[0]
-    opposite = hue + turn * _OPPOSITE
     if chosen.dark:
         ink, soft = oklch(0.975, 0.012, hue), _legible((0.86, 0.035, hue), ground, lighter=True)
         accent = _legible((0.84, 0.130, hue + turn * 58), ground, lighter=True)
-        spot = oklch(0.80, 0.150, opposite)
     else:
         ink, soft = oklch(0.205, 0.030, hue), _legible((0.36, 0.045, hue), ground, lighter=False)
         accent = _legible((0.44, 0.150, hue), ground, lighter=False)
-        spot = oklch(0.64, 0.180, opposite)
     quiet = _quiet(ramp, (ink, soft, accent))
-    return Palette(chosen, hue % 360, ramp, ink, soft, accent, spot, quiet)
+    return Palette(chosen, hue % 360, ramp, ink, soft, accent, quiet)
 
 
 def contrast(one: Rgb, other: Rgb) -> float:

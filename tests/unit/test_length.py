@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.domain import length
-from pipeline.domain.length import Change, Measured, changes, is_met, is_within_pace, pace_for, words_for, words_missing
+from pipeline.domain.length import (
+    Change,
+    Measured,
+    changes,
+    corrected,
+    is_met,
+    is_within_pace,
+    pace_for,
+    words_for,
+    words_missing,
+)
 
 
 @pytest.mark.parametrize(
@@ -71,3 +81,17 @@ def test_as_few_segments_as_will_do_are_changed_and_none_beyond_half_or_double(
     segments: list[int], words: int, expected: list[Change]
 ) -> None:
     assert list(changes(segments, words)) == expected
+
+
+@pytest.mark.parametrize(
+    ("rate", "pace", "wanted", "again"),
+    [
+        (1.08, 1.034, 1.08, 1.2),  # a voice that does half of what it is asked
+        (0.92, 0.97, 0.92, 0.8),
+        (1.08, 1.08, 1.08, 1.08),
+        (1.08, 1.001, 1.08, 1.3),  # one that hardly does anything is asked for no more than this
+        (1.08, 0.99, 1.08, 1.3),
+    ],
+)
+def test_a_voice_is_asked_for_more_where_it_did_less(rate: float, pace: float, wanted: float, again: float) -> None:
+    assert corrected(rate, pace, wanted) == again

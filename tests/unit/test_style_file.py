@@ -56,6 +56,16 @@ def test_the_digest_follows_the_words_and_not_the_layout() -> None:
     assert parse_style(GOOD.replace("You write", "You speak"), name="test", where="a.md").digest != digest
 
 
+def test_how_a_revision_is_asked_for_may_be_said_and_writes_no_first_script_anew() -> None:
+    plain = parse_style(GOOD, name="test", where="a.md")
+    revising = parse_style(f"{GOOD}\n# Revise\n\n{{script}}\n\n{{changes}}\n", name="test", where="a.md")
+    assert revising.revise == "{script}\n\n{changes}"
+    assert "{script}" in plain.revise
+    assert revising.digest == plain.digest
+    with pytest.raises(SettingsError, match=r"a\.md:22: `Revise` must say where"):
+        parse_style(f"{GOOD}\n# Revise\n\n{{script}}\n", name="test", where="a.md")
+
+
 def test_values_are_filled_in_once_and_other_braces_stay() -> None:
     template = '{title}: {"json": {}} {other}'
     assert fill(template, {"title": "About {notes}", "notes": "secret"}) == 'About {notes}: {"json": {}} {other}'

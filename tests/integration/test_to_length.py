@@ -182,3 +182,15 @@ def test_a_small_model_makes_nothing_up_where_the_notes_are_too_short_and_says_i
 
     assert manifest["length"]["off_percent"] < -20
     assert "the notes hold no more" in manifest["length"]["why_not"]
+
+
+def test_a_small_model_without_notes_is_asked_for_more_sentences_until_it_has_no_more(tmp_path: Path) -> None:
+    def reply(question: Question) -> Reply:
+        return f"The sea has a {prose(8, question.seed * 31 + len(question.prompt)).lower()}"
+
+    manifest = made(tmp_path, ASKED, FakeWriter(reply, identity=SMALL))
+    assert manifest["length"]["met"]
+
+    short = made(tmp_path, ASKED.replace("1", "4"), FakeWriter(reply, identity=SMALL))
+    assert short["length"]["off_percent"] < -10
+    assert "has no more to say" in short["length"]["why_not"]

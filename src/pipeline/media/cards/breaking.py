@@ -26,7 +26,9 @@ _TORN = 0.16
 _LONELY_LETTERS = 5
 _LONELY = 0.6
 # A line more must make the letters so much larger, in shares of the largest size.
-_LINE_WEIGHT = 0.05
+_LINE_WEIGHT = 0.025
+# And much larger where every word then stands alone.
+_STACKED = 0.1
 # A size that is 1 % larger is worth that much raggedness.
 _RAGGED_WEIGHT = 0.9
 # What a word that is wider than its box may be set smaller by, so that it need not be parted.
@@ -169,6 +171,8 @@ def _best(pieces: Sequence[Piece], box: Box, measure: Measure, language: str) ->
         if size < box.smallest * (1 - 1e-6):
             continue
         score = size / box.largest - _RAGGED_WEIGHT * cost - _LINE_WEIGHT * count
+        if 2 < count == len(pieces):
+            score -= _STACKED
         if found is None or score > found[0]:
             found = score, Setting(lines, size, cut=False)
     return found and found[1]
@@ -193,7 +197,7 @@ def balanced(
                 break
             if width > most_ems:
                 continue
-            cost = ((width - ideal) / ideal) ** 2 / count + _end_cost(pieces, begin, end, count, language)
+            cost = ((width - ideal) / ideal) ** 2 / count**0.5 + _end_cost(pieces, begin, end, count, language)
             for lines, (before, _) in best[begin].items():
                 known = best[end].get(lines + 1)
                 if lines < count and (known is None or before + cost < known[0]):

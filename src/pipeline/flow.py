@@ -1,6 +1,7 @@
 """READ THIS FIRST: an episode, stage by stage.
 
     topic ─► script ─► sentences ─► speech (one artifact a sentence) ─► mix ─► captions ─► page ─► what is published
+                  └─► pictures (one a segment, and a cover) ─────────────└─► film ──┘
 
 A flow yields steps and is sent their artifacts. The runner carries it out; the plan looks it through without
 making anything; both see the same episode, because there is only this one description of it.
@@ -13,14 +14,15 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from pipeline import length
-from pipeline.build.recipe import Flow
+from pipeline.build.recipe import Artifact, Flow
 from pipeline.domain.length import words_for
 from pipeline.domain.script import Script
 from pipeline.domain.topic import Mode, Source, Topic
 from pipeline.errors import InputError
-from pipeline.ports import Voice, VoiceIdentity, Writer, WriterIdentity
+from pipeline.media.video.film import About as FilmTags
+from pipeline.ports import IllustratorIdentity, Voice, VoiceIdentity, Writer, WriterIdentity
 from pipeline.slugs import source_identity
-from pipeline.stages import captions, casting, mix, pace, pages, sources, speech
+from pipeline.stages import captions, casting, mix, pace, pages, pictures, sources, speech, video
 from pipeline.stages import script as scripts
 from pipeline.stages.publish import SCRIPT, Edition, Piece
 from pipeline.text import claims, script_file, utterances
@@ -34,12 +36,16 @@ _LETTERS_A_WORD = 4.8
 # A pause is shared out among so many words, in narration as the prompts ask for it and as notes are told.
 _WORDS_A_SENTENCE, _WORDS_A_SEGMENT = 12, 60
 
+# Measured over the samples, pauses included.
+_SECONDS_A_WORD = 0.4
+
 _ONLY_PACE_EDITED = "the script is a person's own: only the pace is changed, by 8 % at most"
 _ONLY_PACE_READ = "the text is read as it stands: only the pace is changed, by 8 % at most"
 
 NOTICE = "Voice synthesised by a machine; the script was written by a language model."
 NOTICE_EDITED = "Voice synthesised by a machine; the script was written by a language model and edited by a person."
 NOTICE_READ = "Voice synthesised by a machine."
+NOTICE_DRAWN = "Pictures drawn by a machine."
 
 Origin: TypeAlias = Mapping[str, object]
 """How a script came about that a model wrote, as the manifest says it: `writer`, `style`, `style_sha256`, `how`. Plain
@@ -67,6 +73,9 @@ class Desk:
     pronunciations: Pronunciations
     voices: casting.Preferences
     sound: mix.Sound
+    easel: pictures.Easel
+    films: tuple[video.Spec, ...]
+    """Which films are made: each has the size of one of the easel's shapes, in their order."""
     rate: float
     """The speaking rate: 1 is the voice's own pace."""
     tries: int
@@ -78,6 +87,7 @@ class Desk:
     auto_writer: bool = False
     """The writer was taken because it answers today; an episode that another one finished stays as it is."""
     auto_voice: bool = False
+    auto_illustrator: bool = False
     provenance: Mapping[str, object] = field(default_factory=dict)
     """What every manifest says about this installation."""
 
@@ -87,6 +97,8 @@ class Desk:
             (speech.RULE, topic.words * _LETTERS_A_WORD),
             *((rule, float(topic.words)) for rule in mix.ALWAYS),
             (captions.RULE, float(topic.words)),
+            (pictures.RULE, 1.0 + len(self.easel.shapes) * max(1.0, topic.words / _WORDS_A_SEGMENT)),
+            *((rule, len(self.films) * topic.words * _SECONDS_A_WORD) for rule in video.RULES if self.films),
             (pages.RULE, 1.0),
         )
         return [(rule.name, rule.resource, units) for rule, units in expected if rule.name not in seen]
@@ -144,6 +156,12 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: Edited | None = None
     }
     if mixed.flac is not None:
         pieces["audio.flac"] = Piece(mixed.flac, "audio.flac")
+    illustrator = desk.easel.segments.describe()
+    if illustrator.reads_prompts:  # typography is what anybody would call it
+        notice = f"{notice} {NOTICE_DRAWN}"
+    seen = yield from _seen(script, topic, programme, desk, notice)
+    drawn = seen.drawn
+    pieces |= seen.pieces
     begun = origin or {}
     fixed = {}
     if edited is None and written is not None:
@@ -151,9 +169,13 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: Edited | None = None
     elif edited is not None:
         fixed[SCRIPT] = edited.text
     shown = [pages.Shown(name, piece.artifact, piece.part) for name, piece in pieces.items()]
-    about_page = pages.About(script.title, script.language, notice, topic.tags, _facts(begun, who, rate))
+    about_page = pages.About(script.title, script.language, notice, topic.tags, _facts(begun, who, rate, illustrator))
     page = yield from pages.page_of(
-        about_page, programme, shown, unsupported=claimed.unsupported if claimed is not None else ()
+        about_page,
+        programme,
+        shown,
+        pictures=desk.easel.shapes[0].names(len(script.segments)),
+        unsupported=claimed.unsupported if claimed is not None else (),
     )
     pieces[pages.NAME] = Piece(page, pages.NAME)
 
@@ -167,7 +189,12 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: Edited | None = None
             "date": topic.date.isoformat() if topic.date else None,
             "identity": source_identity(topic),
             "source": {"path": topic.source.path, "line": topic.source.line},
-            "ai_generated": {"script": origin is not None, "speech": True, "notice": notice},
+            "ai_generated": {
+                "script": origin is not None,
+                "speech": True,
+                "pictures": illustrator.reads_prompts,
+                "notice": notice,
+            },
             "script": {
                 "mode": topic.mode.value,
                 "style": begun.get("style"),
@@ -184,9 +211,17 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: Edited | None = None
             "engines": {
                 "writer": begun.get("writer"),
                 "voice": _voice(who.voice, who.speaker, rate),
+                "illustrator": _illustrator(illustrator),
             },
             "length": fitted.about if fitted is not None else None,
             "audio": mix.measured(programme),
+            "pictures": {
+                "cover": pictures.about(drawn.cover),
+                "shapes": [
+                    {"width": shape.width, "height": shape.height, "segments": [pictures.about(one) for one in made]}
+                    for shape, made in drawn.segments.items()
+                ],
+            },
             **desk.provenance,
         }
 
@@ -197,17 +232,45 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: Edited | None = None
         about=about,
         voice=who.voice,
         writer=desk.writer.describe() if origin is not None and edited is None else None,
+        illustrator=illustrator,
         origin=origin,
     )
 
 
-def _facts(begun: Origin, who: casting.Casting, rate: float) -> tuple[tuple[str, str], ...]:
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What there is to look at."""
+
+    drawn: pictures.Drawn
+    pieces: Mapping[str, Piece]
+
+
+def _seen(script: Script, topic: Topic, programme: Artifact, desk: Desk, notice: str) -> Flow[_Seen]:
+    """The cover, the pictures, and the films of them."""
+    drawn = yield from pictures.draw(script, desk.easel)
+    pieces = {pictures.COVER: Piece(drawn.cover, pictures.PART)}
+    for shape, made in drawn.segments.items():
+        pieces |= {name: Piece(one, pictures.PART) for name, one in zip(shape.names(len(made)), made, strict=True)}
+    tags = FilmTags(script.title, script.language, topic.date.isoformat() if topic.date else "", notice)
+    # Where no film is asked for, there are pictures for the page all the same.
+    for spec, made in zip(desk.films, drawn.segments.values(), strict=False):
+        shots = [video.Picture(one, pictures.PART) for one in made]
+        film = yield from video.make_film(programme, shots, spec, tags, words=script.word_count)
+        pieces[spec.name] = Piece(film, spec.name)
+    return _Seen(drawn, pieces)
+
+
+def _facts(
+    begun: Origin, who: casting.Casting, rate: float, illustrator: IllustratorIdentity
+) -> tuple[tuple[str, str], ...]:
     """What the page says of how it was made."""
     writer = begun.get("writer")
     facts = [("Voice", f"{who.voice.name}{f' ({who.voice.licence})' if who.voice.licence else ''}, {who.voice.engine}")]
     if isinstance(writer, Mapping):
         licence = f" ({writer['licence']})" if writer.get("licence") else ""
         facts.insert(0, ("Writer", f"{writer.get('model', '')}{licence}, {writer.get('engine', '')}"))
+    if illustrator.reads_prompts:
+        facts.append(("Pictures", f"{illustrator.name}, {illustrator.engine}"))
     if rate != 1.0:
         facts.append(("Pace", f"{rate:g}"))
     return tuple(facts)
@@ -334,5 +397,15 @@ def _voice(identity: VoiceIdentity, speaker: str, rate: float) -> dict[str, obje
         "language": identity.language,
         "licence": identity.licence,
         "speaking_rate": rate,
+        **identity.details,
+    }
+
+
+def _illustrator(identity: IllustratorIdentity) -> dict[str, object]:
+    return {
+        "engine": identity.engine,
+        "model": identity.name,
+        "sha256": identity.digest,
+        "licence": identity.licence,
         **identity.details,
     }

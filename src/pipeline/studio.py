@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from enum import StrEnum
+from itertools import chain, combinations
 from pathlib import Path
 from threading import Event as Flag
 from typing import Any
@@ -29,13 +30,22 @@ from pipeline.build.seals import Seals, states_of
 from pipeline.build.store import Store, held
 from pipeline.domain.topic import Mode, Topic
 from pipeline.edits import Edits
-from pipeline.engines.remembered import RememberedVoice, RememberedWriter, to_plain, voice_from, writer_from
+from pipeline.engines.remembered import (
+    RememberedIllustrator,
+    RememberedVoice,
+    RememberedWriter,
+    illustrator_from,
+    to_plain,
+    voice_from,
+    writer_from,
+)
 from pipeline.errors import EngineError, InputError, Interrupted, PipelineError
 from pipeline.files import disk_error, make_folder
 from pipeline.flow import Desk, Edited, Origin, episode
 from pipeline.ports import Voice, Writer
 from pipeline.records import Failure, Failures, Measured, Record, Records
 from pipeline.slugs import assign, source_identity
+from pipeline.stages.pictures import Easel
 from pipeline.stages.publish import (
     MANIFEST,
     SCRIPT,
@@ -379,16 +389,25 @@ class Studio:
         that made it before, as long as they have nothing left to do.
         """
         desk = self._desk
-        writer, voice = _writer_before(record, desk), _voice_before(record, desk)
-        if writer is desk.writer and voice is desk.voice:
-            return desk
-        for candidate in (replace(desk, writer=writer, voice=voice), replace(desk, writer=writer)):
+        writer, voice, easel = _writer_before(record, desk), _voice_before(record, desk), _easel_before(record, desk)
+        others = [
+            resource
+            for resource, is_another in (
+                ("llm", writer is not desk.writer),
+                ("speech", voice is not desk.voice),
+                ("image", easel is not desk.easel),
+            )
+            if is_another
+        ]
+        for idle in chain.from_iterable(combinations(others, count) for count in range(len(others), 0, -1)):
+            candidate = replace(
+                desk,
+                writer=writer if "llm" in idle else desk.writer,
+                voice=voice if "speech" in idle else desk.voice,
+                easel=easel if "image" in idle else desk.easel,
+            )
             outlook = self._outlook(work, candidate, edited)
-            if outlook is not None and not any(
-                (candidate.writer is not desk.writer and verdict.step.rule.resource == "llm")
-                or (candidate.voice is not desk.voice and verdict.step.rule.resource == "speech")
-                for verdict in outlook.to_make
-            ):
+            if outlook is not None and not any(verdict.step.rule.resource in idle for verdict in outlook.to_make):
                 return candidate
         return desk
 
@@ -600,12 +619,25 @@ def _voice_before(record: Record, desk: Desk) -> Voice:
     return desk.voice
 
 
+def _easel_before(record: Record, desk: Desk) -> Easel:
+    """The easel with the illustrator that drew an episode's pictures, where it is not to be had now."""
+    if desk.auto_illustrator and "illustrator" in record.engines:
+        with suppress(TypeError, EngineError):
+            before, now = illustrator_from(record.engines["illustrator"]), desk.easel.segments.describe()
+            # Typography stands in for a server that is away; what it set is drawn again when the server is back.
+            if before.reads_prompts and not now.reads_prompts:
+                return replace(desk.easel, segments=RememberedIllustrator(before))
+    return desk.easel
+
+
 def _engines_of(edition: Edition, record: Record) -> dict[str, Mapping[str, object]]:
     engines = dict(record.engines)
     if edition.writer is not None:
         engines["writer"] = to_plain(edition.writer)
     if edition.voice is not None:
         engines["voice"] = to_plain(edition.voice)
+    if edition.illustrator is not None:
+        engines["illustrator"] = to_plain(edition.illustrator)
     return engines
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from threading import Event
@@ -17,15 +17,17 @@ from pipeline.engines.choice import Candidate, Choice, choose, knock
 from pipeline.errors import EngineError, SettingsError, StoreError
 from pipeline.files import open_plain
 from pipeline.flow import Desk
+from pipeline.media.cards.palette import Scheme
 from pipeline.media.programme import Pauses
 from pipeline.net.limit import CallsPerMinute, Limit, Unlimited
 from pipeline.net.retry import Policy
 from pipeline.net.tls import Tls
-from pipeline.ports import Voice, Writer
+from pipeline.ports import Illustrator, Voice, Writer
 from pipeline.settings import Loaded, Settings
 from pipeline.site import Channel
-from pipeline.stages import captions, casting, mix, pace, pages, script, speech
+from pipeline.stages import captions, casting, mix, pace, pages, pictures, script, speech, video
 from pipeline.studio import Folders, Studio, fingerprint_of
+from pipeline.text.picture_prompts import Look, parse_look
 from pipeline.text.pronunciations import Pronunciations, parse
 from pipeline.text.style_file import Style, load_style
 
@@ -36,7 +38,12 @@ _EMBEDDED_SLOTS = 8
 _OLLAMA_SLOTS = 1
 
 
-_RULES = (*script.RULES, pace.RULE, speech.RULE, *mix.RULES, captions.RULE, pages.RULE)
+_STABLE_DIFFUSION, _CARDS = "stable-diffusion", "cards"
+_WIDE, _TALL = pictures.Shape("", 1280, 720), pictures.Shape("tall", 1080, 1920)
+
+_RULES = (
+    *script.RULES, pace.RULE, speech.RULE, *mix.RULES, captions.RULE, pictures.RULE, *video.RULES, pages.RULE,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,7 @@ class Workshop:
     studio: Studio
     writer: Choice[Writer]
     voice: Choice[Voice]
+    illustrator: Choice[Illustrator]
     tls: Tls
 
 
@@ -70,16 +78,19 @@ def workshop(project: Path, loaded: Loaded, *, stop: Event) -> Workshop:
     digests = Digests(places.data / "digests.json")
     writer = choose_writer(settings, tls, digests, stop)
     voice = choose_voice(project, settings, tls, digests, stop)
+    look = read_look(project, settings)
+    illustrator = choose_illustrator(project, settings, tls, look, stop)
     cores = settings.cores or available_cores()
     slots = settings.writer_slots or (_EMBEDDED_SLOTS if writer.name == "embedded" else _OLLAMA_SLOTS)
-    threads = {"llm": slots, "speech": cores, "cpu": cores}
+    # A Stable Diffusion server draws one picture at a time; cards are set as many at once as there are cores.
+    threads = {"llm": slots, "speech": cores, "cpu": cores, "image": 1 if illustrator.name != _CARDS else cores}
 
     def executors() -> Mapping[str, Executor]:
         return {name: ThreadPoolExecutor(count, thread_name_prefix=name) for name, count in threads.items()}
 
     studio = Studio(
         places,
-        desk(project, loaded, writer, voice, tls),
+        desk(project, loaded, writer, voice, easel_of(project, settings, illustrator, look), tls),
         inbox.TopicDefaults(
             settings.language, settings.style, settings.words, settings.minutes, settings.max_topic_bytes
         ),
@@ -89,10 +100,17 @@ def workshop(project: Path, loaded: Loaded, *, stop: Event) -> Workshop:
         open_at_once=slots + 2 * cores,
         stop=stop,
     )
-    return Workshop(studio, writer, voice, tls)
+    return Workshop(studio, writer, voice, illustrator, tls)
 
 
-def desk(project: Path, loaded: Loaded, writer: Choice[Writer], voice: Choice[Voice], tls: Tls) -> Desk:
+def desk(
+    project: Path,
+    loaded: Loaded,
+    writer: Choice[Writer],
+    voice: Choice[Voice],
+    easel: pictures.Easel,
+    tls: Tls,
+) -> Desk:
     """What episodes are made with, and the fingerprint over all of it."""
     settings = loaded.settings
     voice_named = loaded.origins["voice"] != "default"
@@ -107,6 +125,7 @@ def desk(project: Path, loaded: Loaded, writer: Choice[Writer], voice: Choice[Vo
         mp3_kbits=settings.mp3_kbits,
         flac=settings.flac,
     )
+    films = films_of(settings)
     preferences = casting.Preferences(settings.voice, voice_named, dict(settings.voices))
     # Not why today's engines were taken: a finished episode may have been made by others, and names them itself.
     provenance: dict[str, object] = {"pipeline": {"version": __version__, "tls_verified": tls.verify}}
@@ -122,6 +141,8 @@ def desk(project: Path, loaded: Loaded, writer: Choice[Writer], voice: Choice[Vo
         pronunciations=pronunciations,
         voices=preferences,
         sound=sound,
+        easel=easel,
+        films=films,
         rate=settings.speaking_rate,
         tries=settings.writer_tries,
         fails_unsupported=settings.unsupported == "fail",
@@ -134,6 +155,9 @@ def desk(project: Path, loaded: Loaded, writer: Choice[Writer], voice: Choice[Vo
                 "pronunciations": repr(pronunciations),
                 "preferences": [preferences.voice, preferences.named, dict(preferences.by_language)],
                 "sound": repr(sound),
+                "pictures": [_drawn_by(easel.segments), _drawn_by(easel.covers), repr(easel.shapes), repr(easel.look)],
+                "steps": easel.steps,
+                "films": repr(films),
                 "rate": settings.speaking_rate,
                 "unsupported": settings.unsupported,
                 "defaults": [settings.language, settings.style, settings.words, settings.minutes],
@@ -142,6 +166,7 @@ def desk(project: Path, loaded: Loaded, writer: Choice[Writer], voice: Choice[Vo
         ),
         auto_writer=settings.writer == "auto",
         auto_voice=settings.voice_engine == "auto",
+        auto_illustrator=settings.sd_enabled,
         provenance=provenance,
     )
 
@@ -278,6 +303,104 @@ def choose_voice(project: Path, settings: Settings, tls: Tls, digests: Digests, 
     )
 
 
+def choose_illustrator(project: Path, settings: Settings, tls: Tls, look: Look, stop: Event) -> Choice[Illustrator]:
+    """Stable Diffusion where it is wanted and answers, else cards. Raises SettingsError for fonts that are none."""
+
+    def server() -> Illustrator:
+        from pipeline.engines.retrying import RetryingIllustrator
+        from pipeline.engines.stable_diffusion import StableDiffusion
+
+        url = str(settings.sd_base_url)
+        knock(
+            "Stable Diffusion",
+            url,
+            seconds=settings.connect_timeout_seconds,
+            hint="Cards are set instead; when it answers, the next run draws their pictures.",
+        )
+        user, _, password = (settings.sd_auth.get_secret_value() if settings.sd_auth else "").partition(":")
+        return RetryingIllustrator(
+            StableDiffusion(
+                url,
+                tls=tls,
+                stop=stop,
+                checkpoint=settings.sd_checkpoint,
+                steps=settings.sd_steps or None,
+                user=user,
+                password=password,
+                connect_seconds=settings.connect_timeout_seconds,
+                read_seconds=settings.sd_picture_seconds,
+            ),
+            policy=retry_policy(settings),
+            stop=stop,
+            limit=limit_of(settings),
+        )
+
+    def cards() -> Illustrator:
+        return cards_of(project, look)
+
+    if not settings.sd_enabled:
+        return Choice(cards(), _CARDS, "Stable Diffusion is off")
+    return choose(
+        "auto",
+        Candidate(_STABLE_DIFFUSION, server, lambda it: _describes(it.describe)),
+        Candidate(_CARDS, cards),
+    )
+
+
+def cards_of(project: Path, look: Look) -> Illustrator:
+    """Who sets the covers, and the pictures where nobody draws them. Raises SettingsError for fonts that are none."""
+    from pipeline.engines.cards import Cards, read_fonts
+
+    scheme = None if look.scheme == "title" else Scheme(look.scheme)
+    return Cards(fonts=read_fonts([project / font for font in look.fonts]), scheme=scheme)
+
+
+def easel_of(project: Path, settings: Settings, illustrator: Choice[Illustrator], look: Look) -> pictures.Easel:
+    """Who draws what, in which shapes."""
+    set_in_type = illustrator.name == _CARDS
+    asked = {"wide": (_WIDE,), "tall": (_TALL,), "both": (_WIDE, _TALL)}.get(settings.video, (_WIDE,))
+    drawn = {
+        _WIDE: replace(_WIDE, width=settings.sd_width, height=settings.sd_height),
+        _TALL: replace(_TALL, width=settings.sd_height, height=settings.sd_width),
+    }
+    return pictures.Easel(
+        segments=illustrator.engine,
+        covers=illustrator.engine if set_in_type else cards_of(project, look),
+        shapes=asked if set_in_type else tuple(drawn[shape] for shape in asked),
+        look=look,
+    )
+
+
+def films_of(settings: Settings) -> tuple[video.Spec, ...]:
+    """The films that the settings ask for, in the order of the easel's shapes."""
+    sizes = {"off": (), "wide": (_WIDE,), "tall": (_TALL,), "both": (_WIDE, _TALL)}[settings.video]
+    font = None
+    if settings.burn_captions and sizes:
+        from pipeline.media.cards.lettering import TEXT, bundled
+
+        file = bundled(TEXT)
+        font = video.Font(file.data, file.digest)
+    return tuple(
+        video.Spec(size.width, size.height, settings.video_motion, settings.burn_captions, font) for size in sizes
+    )
+
+
+def read_look(project: Path, settings: Settings) -> Look:
+    """`config/pictures.toml`, or what is taken where there is none. Raises SettingsError with every fault in it."""
+    path = project / settings.config_dir / "pictures.toml"
+    name = str(path.relative_to(project)) if path.is_relative_to(project) else str(path)
+    try:
+        with open_plain(path) as file:
+            text = file.read().decode("utf-8-sig")
+    except FileNotFoundError:
+        return Look()
+    except StoreError as error:
+        raise SettingsError([f"{name}: {error.what}. {error.hint}"]) from error
+    except UnicodeDecodeError as error:
+        raise SettingsError([f"{name}: not UTF-8 text. Save it as UTF-8 in your editor."]) from error
+    return parse_look(text, where=name)
+
+
 def channel_of(settings: Settings) -> Channel:
     """What the page of all episodes and the feed say of themselves."""
     return Channel(
@@ -319,6 +442,14 @@ def _identity(writer: Choice[Writer]) -> Canonical:
         identity = writer.engine.describe()
     except EngineError:
         # A server that was named and is down: topics that need no writer are made all the same, the others say it.
+        return "not to be had"
+    return [identity.engine, identity.name, identity.digest]
+
+
+def _drawn_by(illustrator: Illustrator) -> Canonical:
+    try:
+        identity = illustrator.describe()
+    except EngineError:
         return "not to be had"
     return [identity.engine, identity.name, identity.digest]
 

@@ -10,12 +10,16 @@ from threading import Event
 
 from pipeline import inbox
 from pipeline.flow import Desk
-from pipeline.ports import Voice, Writer
+from pipeline.ports import Illustrator, Voice, Writer
 from pipeline.stages.casting import Preferences
 from pipeline.stages.mix import Sound
+from pipeline.stages.pictures import Easel, Shape
+from pipeline.stages.video import Spec
 from pipeline.studio import Folders, Studio
 from pipeline.text import pronunciations
+from pipeline.text.picture_prompts import Look
 from pipeline.text.style_file import load_style
+from tests.fakes.illustrator import FakeIllustrator
 
 PROMPTS = Path(__file__).parents[2] / "config" / "prompts"
 
@@ -32,11 +36,15 @@ def make_studio(
     tries: int = 3,
     auto: bool = False,
     fails_unsupported: bool = False,
+    illustrator: Illustrator | None = None,
+    shapes: tuple[Shape, ...] = (Shape("", 320, 180),),
+    films: tuple[Spec, ...] = (),
     stop: Event | None = None,
 ) -> Studio:
     """A studio over `project` with an `input` folder; `said` is the text of a pronunciations file."""
     (project / "input").mkdir(parents=True, exist_ok=True)
-    threads = {"llm": 2, "speech": 2, "cpu": 2}
+    threads = {"llm": 2, "speech": 2, "cpu": 2, "image": 1}
+    type_setter = FakeIllustrator()
 
     def executors() -> Mapping[str, Executor]:
         return {name: ThreadPoolExecutor(count) for name, count in threads.items()}
@@ -48,12 +56,15 @@ def make_studio(
         pronunciations=pronunciations.parse(said, where="config/pronunciations.csv"),
         voices=Preferences(),
         sound=sound or Sound(),
+        easel=Easel(illustrator or type_setter, type_setter, shapes, Look()),
+        films=films,
         rate=rate,
         tries=tries,
         fingerprint=fingerprint + said + str(rate) + str(fails_unsupported),
         fails_unsupported=fails_unsupported,
         auto_writer=auto,
         auto_voice=auto,
+        auto_illustrator=auto,
     )
     return Studio(
         Folders(project, project / "input", project / "output", project / "data"),

@@ -10,8 +10,10 @@ import pytest
 from pipeline import report
 from pipeline.engines.choice import Choice
 from pipeline.net.tls import Tls
+from pipeline.ports import Illustrator
 from pipeline.studio import Studio
 from pipeline.wiring import Workshop
+from tests.fakes.illustrator import FakeIllustrator
 from tests.fakes.studio import make_studio, run_all
 from tests.fakes.voice import FakeVoice
 from tests.fakes.writer import SMALL, FakeWriter
@@ -100,7 +102,8 @@ def test_an_edit_that_lost_its_topic_is_said_with_the_way_to_use_it(
 
     shop_studio = studio(project)
     writer, voice = FakeWriter([]), FakeVoice()
-    shop = Workshop(shop_studio, Choice(writer, "w", "named"), Choice(voice, "v", "named"), Tls())
+    drawn = Choice[Illustrator](FakeIllustrator(), "cards", "named")
+    shop = Workshop(shop_studio, Choice(writer, "w", "named"), Choice(voice, "v", "named"), drawn, Tls())
     capsys.readouterr()
     report.show_plan(shop_studio.plan(shop_studio.survey()), shop, as_json=False)
     assert "the-log: edited by hand, and its topic (input/log.md) is gone" in capsys.readouterr().out

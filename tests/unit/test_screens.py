@@ -14,10 +14,12 @@ from pipeline.domain.topic import Source, Topic
 from pipeline.engines.choice import Choice
 from pipeline.errors import InputError, Interrupted
 from pipeline.net.tls import Tls
+from pipeline.ports import Illustrator, Voice
 from pipeline.report import screen_for
 from pipeline.stages.publish import Published
 from pipeline.studio import Survey, Work
 from pipeline.wiring import Workshop
+from tests.fakes.illustrator import FakeIllustrator
 from tests.fakes.studio import make_studio
 from tests.fakes.voice import FakeVoice
 from tests.fakes.writer import FakeWriter
@@ -34,7 +36,9 @@ WHY = "Ollama at http://127.0.0.1:9: nobody answers (Connection refused). Start 
 def shop(folder: Path) -> Workshop:
     voice, writer = FakeVoice(), FakeWriter([])
     studio = make_studio(folder, voice=voice, writer=writer)
-    return Workshop(studio, Choice(writer, "embedded", WHY), Choice(voice, "embedded", "named in the settings"), Tls())
+    drawn = Choice[Illustrator](FakeIllustrator(), "cards", "Stable Diffusion is off")
+    spoken = Choice[Voice](voice, "embedded", "named in the settings")
+    return Workshop(studio, Choice(writer, "embedded", WHY), spoken, drawn, Tls())
 
 
 def survey(names: str, *, finished: str = "", refused: int = 0) -> Survey:

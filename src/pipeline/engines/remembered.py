@@ -12,7 +12,18 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from pipeline.errors import EngineUnavailable
-from pipeline.ports import Answer, Question, Speech, SpeechRequest, VoiceIdentity, WriterIdentity
+from pipeline.ports import (
+    Answer,
+    Identity,
+    IllustratorIdentity,
+    Picture,
+    PictureRequest,
+    Question,
+    Speech,
+    SpeechRequest,
+    VoiceIdentity,
+    WriterIdentity,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +60,24 @@ class RememberedVoice:
         raise _gone(self.identity.engine)
 
 
-def to_plain(identity: WriterIdentity | VoiceIdentity) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class RememberedIllustrator:
+    """An `Illustrator` that only knows who it was."""
+
+    identity: IllustratorIdentity
+
+    def describe(self) -> IllustratorIdentity:
+        return self.identity
+
+    def check(self) -> None:
+        raise _gone(self.identity.engine)
+
+    def draw(self, request: PictureRequest) -> Picture:
+        del request
+        raise _gone(self.identity.engine)
+
+
+def to_plain(identity: Identity) -> dict[str, Any]:
     """An identity as JSON can hold it."""
     plain = asdict(identity)
     if plain.get("languages") is not None:
@@ -72,7 +100,14 @@ def voice_from(plain: Mapping[str, Any]) -> VoiceIdentity:
     return VoiceIdentity(**known)
 
 
-def _known(plain: Mapping[str, Any], kind: type[WriterIdentity | VoiceIdentity]) -> dict[str, Any]:
+def illustrator_from(plain: Mapping[str, Any]) -> IllustratorIdentity:
+    """Raises TypeError for what `to_plain` did not write."""
+    return IllustratorIdentity(**_known(plain, IllustratorIdentity))
+
+
+def _known(
+    plain: Mapping[str, Any], kind: type[WriterIdentity | VoiceIdentity | IllustratorIdentity]
+) -> dict[str, Any]:
     names = {field.name for field in fields(kind)}
     return {name: value for name, value in plain.items() if name in names}
 

@@ -87,6 +87,8 @@ def _engines(plan: Plan, shop: Workshop) -> Iterable[str]:
         yield f"writer: {shop.writer.name} ({shop.writer.why})"
     if "speech" in resources or not all(episode.whole for episode in plan.episodes):
         yield f"voice: {shop.voice.name} ({shop.voice.why})"
+    if "image" in resources or not all(episode.whole for episode in plan.episodes):
+        yield f"pictures: {shop.illustrator.name} ({shop.illustrator.why})"
 
 
 def _account(plan: Plan) -> str:
@@ -144,6 +146,7 @@ def _plan_facts(plan: Plan, shop: Workshop) -> dict[str, object]:
         "seconds": plan.seconds,
         "writer": {"engine": shop.writer.name, "why": shop.writer.why},
         "voice": {"engine": shop.voice.name, "why": shop.voice.why},
+        "illustrator": {"engine": shop.illustrator.name, "why": shop.illustrator.why},
         "refused": [error_facts(error) for error in plan.refused],
         "episodes": [
             {

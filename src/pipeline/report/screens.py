@@ -163,6 +163,7 @@ class _Plain(_Account):
     def begin(self, shop: Workshop) -> None:
         self.chosen = {"llm": ("writer", shop.writer.name, shop.writer.why)}
         self.chosen["speech"] = ("voice", shop.voice.name, shop.voice.why)
+        self.chosen["image"] = ("pictures", shop.illustrator.name, shop.illustrator.why)
         for refused in self.survey.refused:
             self.say(f"refused: {refused}")
             self.log.error("topic.refused", topic=refused.where, code=refused.code, error=str(refused))
@@ -256,6 +257,7 @@ class _Json(_Account):
             refused=len(self.survey.refused),
             writer={"engine": shop.writer.name, "why": shop.writer.why},
             voice={"engine": shop.voice.name, "why": shop.voice.why},
+            illustrator={"engine": shop.illustrator.name, "why": shop.illustrator.why},
         )
         for refused in self.survey.refused:
             self.say("refused", **error_facts(refused))

@@ -109,6 +109,19 @@ def _revision(value: str) -> str:
     return value
 
 
+def _credentials(value: SecretStr) -> SecretStr:
+    user, colon, password = value.get_secret_value().partition(":")
+    if not (user and colon and password):  # what it is, is not repeated: it is a secret
+        raise ValueError("not a user and a password; write it like user:password")
+    return value
+
+
+def _side(value: int) -> int:
+    if value % 8:
+        raise ValueError(f"{value} is not a multiple of 8, which models draw in; write {round(value / 8) * 8}")
+    return value
+
+
 def _number(value: object) -> object:
     # Python takes true for 1 and 1_0 for 10; nobody who writes settings means that.
     if isinstance(value, bool) or (isinstance(value, str) and "_" in value):
@@ -129,6 +142,7 @@ def _path(value: object) -> object:
 Url = Annotated[str, AfterValidator(_url)]
 Text = Annotated[str, AfterValidator(_filled)]
 Whole = Annotated[int, BeforeValidator(_number)]
+PictureSide = Annotated[Whole, AfterValidator(_side)]
 Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
 Folder = Annotated[Path, BeforeValidator(_path)]
 Voices = Annotated[
@@ -262,7 +276,48 @@ class Settings(BaseSettings):
         False, "Whether audio.flac is published too: without loss, five times as large.", group=_SOUND
     )
 
-    sd_enabled: bool = _setting(False, "Whether Stable Diffusion draws pictures.", group=_PICTURES)
+    video: Annotated[Literal["off", "wide", "tall", "both"], BeforeValidator(_lower)] = _setting(
+        "wide", "Which films are made: wide, 1280 x 720 pixels; tall, 1080 x 1920, for telephones; both; or off.",
+        group=_PICTURES,
+    )  # fmt: skip
+    video_motion: bool = _setting(
+        True, "Whether the camera moves over the pictures; still ones are filmed many times sooner.", group=_PICTURES
+    )
+    burn_captions: bool = _setting(
+        False, "Whether captions are drawn on the picture too, the spoken word lit; a track has them always.",
+        group=_PICTURES,
+    )  # fmt: skip
+    sd_enabled: bool = _setting(
+        False, "Whether Stable Diffusion draws the pictures of the segments; else they are typographic cards.",
+        group=_PICTURES,
+    )  # fmt: skip
+    sd_base_url: Url = _setting(
+        "http://127.0.0.1:7860", "Where a server with AUTOMATIC1111's routes answers.", group=_PICTURES
+    )
+    sd_auth: Annotated[SecretStr, AfterValidator(_credentials)] | None = _setting(
+        None, "user:password, for a server that was started with --api-auth.", group=_PICTURES
+    )
+    sd_checkpoint: str = _setting(
+        "", "The checkpoint that draws, as the server names it; empty for the one that is loaded.", group=_PICTURES
+    )
+    sd_steps: Whole = _setting(
+        0, "How many steps a picture takes; 0 is what the server recommends.", group=_PICTURES, ge=0, le=150
+    )
+    sd_width: PictureSide = _setting(
+        768, "How wide a picture is asked for; a multiple of 8.", group=_PICTURES, unit="pixels", ge=256, le=2048
+    )
+    sd_height: PictureSide = _setting(
+        432, "How high; for tall films the two change places.", group=_PICTURES, unit="pixels", ge=256, le=2048
+    )
+    sd_picture_seconds: Number = _seconds(
+        600, "How long one picture may take: without a GPU it takes minutes.", group=_PICTURES, ge=1, le=7200
+    )
+    gpu_shared: bool = _setting(
+        False,
+        "Whether one GPU serves both models: then all is written first, the language model is unloaded, all pictures "
+        "are drawn, and the checkpoint is unloaded.",
+        group=_PICTURES,
+    )
     sd_model: Annotated[str, AfterValidator(_repository)] = _setting(
         "stabilityai/sd-turbo", "The checkpoint that is fetched: a repository with safetensors in diffusers' layout.",
         group=_PICTURES,

@@ -17,6 +17,7 @@ _LABELS: Mapping[str, str] = {
     "audio.mp3": "MP3",
     "audio.flac": "FLAC",
     "video.mp4": "MP4",
+    "video-tall.mp4": "MP4 (9:16)",
     "captions.vtt": "WebVTT",
     "captions.srt": "SRT",
     "transcript.json": "JSON",

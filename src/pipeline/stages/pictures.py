@@ -1,4 +1,4 @@
-"""What is seen: one picture for each segment of a script, and a cover that is set in type.
+"""What is seen: for each segment of a script a picture in every shape asked for, and a cover that is set in type.
 
 The cover is always typography: it carries the title, and podcast directories want it larger (1,400 to 3,000 pixels
 square) than diffusion models draw.
@@ -8,18 +8,40 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
 
 from pipeline.build.recipe import Artifact, Canonical, Flow, Parts, Rule, Step
 from pipeline.domain.script import Script
 from pipeline.ports import Illustrator, PictureRequest
+from pipeline.text.highlights import highlight_of
+from pipeline.text.picture_prompts import Look, cover_prompt, prompt_for
 
 RULE = Rule("picture", version=1, resource="image")
 
 COVER = "cover.png"
 COVER_PIXELS = 1500
-"""Each way: Apple takes 1,400 to 3,000 (PSP-1)."""
+"""Each way: podcast directories take 1,400 to 3,000 (PSP-1). More pixels would not show more: it is type and shapes."""
+
+PART = "picture.png"
+_ABOUT = "about.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the pictures of one film are like."""
+
+    name: str
+    """Part of their files' names: empty, or `tall`."""
+    width: int
+    """Pixels asked for."""
+    height: int
+
+    def names(self, count: int) -> list[str]:
+        """How the segments' pictures are called in the episode's folder."""
+        middle = f"-{self.name}" if self.name else ""
+        return [f"picture{middle}-{number:02}.png" for number in range(1, count + 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,57 +50,70 @@ class Easel:
 
     segments: Illustrator
     covers: Illustrator
-    width: int
-    """Pixels of a segment's picture."""
-    height: int
-    style: str = ""
-    """What every prompt ends with."""
-    negative: str = ""
+    shapes: tuple[Shape, ...]
+    """At least one. The page shows the first one's pictures."""
+    look: Look
+    steps: int | None = None
+    """None is what the illustrator was set up with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
     cover: Artifact
-    segments: tuple[Artifact, ...]
-    """One a segment, in order; each has the one part `picture.png`."""
-
-
-PART = "picture.png"
-
-
-def names(count: int) -> list[str]:
-    """How the segments' pictures are called beside the page."""
-    return [f"picture-{number:02}.png" for number in range(1, count + 1)]
+    segments: Mapping[Shape, tuple[Artifact, ...]]
+    """For each shape one picture a segment, in order; each has the one part `picture.png`."""
 
 
 def draw(script: Script, easel: Easel) -> Flow[Drawn]:
-    """A cover and a picture for each segment. Raises EngineError."""
+    """A cover, and for each shape a picture of each segment. Raises EngineError."""
     count = len(script.segments)
-    requests = [
-        PictureRequest(
-            prompt=", ".join(filter(None, (segment.picture_prompt or segment.title or script.title, easel.style))),
-            negative=easel.negative,
-            width=easel.width,
-            height=easel.height,
+    cover = PictureRequest(
+        prompt=cover_prompt(script.segments, title=script.title, look=easel.look).prompt,
+        width=COVER_PIXELS,
+        height=COVER_PIXELS,
+        title=script.title,
+        segments=count,
+        language=script.language,
+    )
+    steps = [_step(cover, easel.covers, "cover", "cover")]
+    for shape in easel.shapes:
+        steps += [
+            _step(request, easel.segments, f"pictures{shape.name and f' {shape.name}'}", f"picture {request.number}")
+            for request in _requests(script, shape, easel)
+        ]
+    first, *rest = yield steps
+    drawn = iter(rest)
+    return Drawn(first, {shape: tuple(islice(drawn, count)) for shape in easel.shapes})
+
+
+def about(artifact: Artifact) -> dict[str, object]:
+    """What the manifest says of a picture: its seed, how often it was tried, what else its illustrator told."""
+    told = json.loads(artifact.read(_ABOUT))
+    assert isinstance(told, dict)  # noqa: S101  # narrows the type: written below
+    return told
+
+
+def _requests(script: Script, shape: Shape, easel: Easel) -> Iterator[PictureRequest]:
+    for number, segment in enumerate(script.segments, 1):
+        asked = prompt_for(segment, title=script.title, look=easel.look, language=script.language)
+        highlight = highlight_of(segment, script.language)
+        yield PictureRequest(
+            prompt=asked.prompt,
+            negative=asked.negative,
+            width=shape.width,
+            height=shape.height,
+            steps=easel.steps,
             title=script.title,
             heading=segment.title,
             number=number,
-            segments=count,
+            segments=len(script.segments),
             language=script.language,
+            figure=highlight.figure,
+            sentence=highlight.sentence,
         )
-        for number, segment in enumerate(script.segments, 1)
-    ]
-    cover = PictureRequest(
-        prompt=script.title, width=COVER_PIXELS, height=COVER_PIXELS, title=script.title, segments=count,
-        language=script.language,
-    )  # fmt: skip
-    steps = [_step(cover, easel.covers, "cover")]
-    steps += [_step(request, easel.segments, f"picture {request.number}") for request in requests]
-    first, *rest = yield steps
-    return Drawn(first, tuple(rest))
 
 
-def _step(request: PictureRequest, illustrator: Illustrator, label: str) -> Step:
+def _step(request: PictureRequest, illustrator: Illustrator, place: str, label: str) -> Step:
     identity = illustrator.describe()
     asked: dict[str, Canonical] = {"width": request.width, "height": request.height}
     if identity.reads_prompts:
@@ -90,20 +125,20 @@ def _step(request: PictureRequest, illustrator: Illustrator, label: str) -> Step
             "number": request.number,
             "segments": request.segments,
             "language": request.language,
+            "figure": request.figure,
+            "sentence": request.sentence,
         }
-    inputs: dict[str, Canonical] = {"engine": [identity.engine, identity.name, identity.digest], "picture": asked}
+    inputs: dict[str, Canonical] = {
+        "engine": [identity.engine, identity.name, identity.digest],
+        **{f"the {name}": value for name, value in asked.items()},
+    }
 
     def make() -> Parts:
-        seeded = PictureRequest(
-            prompt=request.prompt, negative=request.negative, width=request.width, height=request.height,
-            seed=_seed(inputs), steps=request.steps, title=request.title, heading=request.heading,
-            number=request.number, segments=request.segments, language=request.language,
-        )  # fmt: skip
-        picture = illustrator.draw(seeded)
-        about = {"seed": picture.seed, "attempts": picture.attempts, **picture.details}
-        return {PART: picture.png, "about.json": json.dumps(about, sort_keys=True).encode()}
+        picture = illustrator.draw(replace(request, seed=_seed(inputs)))
+        told = {"seed": picture.seed, "attempts": picture.attempts, **picture.details}
+        return {PART: picture.png, _ABOUT: json.dumps(told, sort_keys=True, ensure_ascii=False).encode()}
 
-    return Step(RULE, place="pictures", inputs=inputs, make=make, label=label, units=1.0)
+    return Step(RULE, place=place, inputs=inputs, make=make, label=label, units=1.0)
 
 
 def _seed(inputs: Mapping[str, Canonical]) -> int:

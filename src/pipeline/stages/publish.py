@@ -14,7 +14,7 @@ from typing import Any
 from pipeline.build.recipe import Artifact
 from pipeline.errors import InputError, StoreError
 from pipeline.files import disk_error, drop, make_folder, open_plain, remove_parts, settle, stage_chunks
-from pipeline.ports import VoiceIdentity, WriterIdentity
+from pipeline.ports import IllustratorIdentity, VoiceIdentity, WriterIdentity
 
 MANIFEST = "manifest.json"
 MANIFEST_FORMAT = "media-pipeline/manifest/1"
@@ -42,6 +42,8 @@ class Edition:
     voice: VoiceIdentity | None = None
     writer: WriterIdentity | None = None
     """Who wrote the script; None where a person did."""
+    illustrator: IllustratorIdentity | None = None
+    """Who drew the segments' pictures."""
     fixed: Mapping[str, bytes] = field(default_factory=dict)
     """Files whose bytes are not an artifact's: a script edited by hand, kept to the byte."""
     origin: Mapping[str, object] | None = None

@@ -102,7 +102,7 @@ def test_an_edit_that_lost_its_topic_is_said_with_the_way_to_use_it(
 
     shop_studio = studio(project)
     writer, voice = FakeWriter([]), FakeVoice()
-    drawn = Choice[Illustrator](FakeIllustrator(), "cards", "named")
+    drawn: Choice[Illustrator] = Choice(FakeIllustrator(), "cards", "named")
     shop = Workshop(shop_studio, Choice(writer, "w", "named"), Choice(voice, "v", "named"), drawn, Tls())
     capsys.readouterr()
     report.show_plan(shop_studio.plan(shop_studio.survey()), shop, as_json=False)

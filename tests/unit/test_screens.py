@@ -36,8 +36,8 @@ WHY = "Ollama at http://127.0.0.1:9: nobody answers (Connection refused). Start 
 def shop(folder: Path) -> Workshop:
     voice, writer = FakeVoice(), FakeWriter([])
     studio = make_studio(folder, voice=voice, writer=writer)
-    drawn = Choice[Illustrator](FakeIllustrator(), "cards", "Stable Diffusion is off")
-    spoken = Choice[Voice](voice, "embedded", "named in the settings")
+    drawn: Choice[Illustrator] = Choice(FakeIllustrator(), "cards", "Stable Diffusion is off")
+    spoken: Choice[Voice] = Choice(voice, "embedded", "named in the settings")
     return Workshop(studio, Choice(writer, "embedded", WHY), spoken, drawn, Tls())
 
 

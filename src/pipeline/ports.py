@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pipeline.domain.sentence import Sentence
 from pipeline.domain.timeline import Span
@@ -28,6 +28,18 @@ class Identity:
     licence: str = ""
     details: Mapping[str, str] = field(default_factory=dict)
     """For the manifest alone: server version, address, quantization."""
+
+
+@runtime_checkable
+class Unloads(Protocol):
+    """An engine that can give its model's memory back."""
+
+    def unload(self) -> bool:
+        """Have the model unloaded; it is loaded again when it is next asked. False where the server cannot be asked to.
+
+        Raises EngineUnavailable.
+        """
+        ...
 
 
 # -- writing ---------------------------------------------------------------------------------------------------

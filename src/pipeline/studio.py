@@ -23,6 +23,7 @@ from threading import Event as Flag
 from typing import Any
 
 from pipeline import inbox
+from pipeline.build.phases import Phases
 from pipeline.build.plan import Outlook, Trail, Verdict, look_through
 from pipeline.build.recipe import Flow, digest_of
 from pipeline.build.runner import Event, Job, Kind, Outcome, Runner
@@ -45,6 +46,7 @@ from pipeline.flow import Desk, Edited, Origin, episode
 from pipeline.ports import Voice, Writer
 from pipeline.records import Failure, Failures, Measured, Record, Records
 from pipeline.slugs import assign, source_identity
+from pipeline.stages import pictures
 from pipeline.stages.pictures import Easel
 from pipeline.stages.publish import (
     MANIFEST,
@@ -58,6 +60,8 @@ from pipeline.stages.publish import (
     verify,
 )
 from pipeline.stages.script import RULES
+
+DRAWING = pictures.RULE.resource
 
 # Seals are written now and then during a long run, so that a killed one has little to look at again.
 _SEAL_EVERY = 200
@@ -118,6 +122,8 @@ class EpisodePlan:
     """The script is a person's own and is kept as it is."""
     seconds: float | None = None
     """How long it will take, by what was measured; None where nothing was yet."""
+    drawing_seconds: float = 0.0
+    """How much of that is drawing pictures, as far as that was measured."""
     error: PipelineError | None = None
     trail: Trail = field(default_factory=dict, repr=False)
     """What it would be made from, as far as that can be told."""
@@ -179,6 +185,8 @@ class Plan:
     episodes: tuple[EpisodePlan, ...]
     refused: tuple[InputError, ...]
     left: tuple[Left, ...] = ()
+    in_two_phases: bool = False
+    """Everything else is done before the first picture is drawn, because one GPU serves both models."""
 
     @property
     def nothing_to_do(self) -> bool:
@@ -188,6 +196,19 @@ class Plan:
     def seconds(self) -> float | None:
         known = [episode.seconds for episode in self.episodes if episode.seconds is not None]
         return sum(known) if known else None
+
+    @property
+    def drawing_seconds(self) -> float:
+        """How much of that is drawing pictures."""
+        return sum(episode.drawing_seconds for episode in self.episodes)
+
+
+@dataclass(frozen=True, slots=True)
+class SharedGpu:
+    """One GPU that has room for one model at a time: how each of them is told to leave it. Neither raises."""
+
+    free_of_writer: Callable[[], None]
+    free_of_illustrator: Callable[[], None]
 
 
 class Studio:
@@ -203,6 +224,7 @@ class Studio:
         threads: Mapping[str, int],
         open_at_once: int,
         stop: Flag,
+        shared_gpu: SharedGpu | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.folders = folders
@@ -218,10 +240,11 @@ class Studio:
         self._threads = threads
         self._open_at_once = open_at_once
         self._stop = stop
+        self._shared_gpu = shared_gpu
         self._clock = clock
         self._sealed: set[str] = set()
         """The episodes sealed by this run."""
-        self._runner: Runner[Edition, Published] | None = None
+        self._runner: Runner[Edition, Published] | Runner[bool, bool] | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -278,7 +301,8 @@ class Studio:
     def plan(self, survey: Survey) -> Plan:
         """What a run would make and why. Changes nothing and asks no engine to work."""
         episodes = tuple(self._plan_one(work) for work in survey.works)
-        return Plan(survey.finished, episodes, survey.refused, self.left(survey) if survey.whole else ())
+        left = self.left(survey) if survey.whole else ()
+        return Plan(survey.finished, episodes, survey.refused, left, self._shared_gpu is not None)
 
     def left(self, survey: Survey) -> tuple[Left, ...]:
         """What is on disk of episodes that no topic asks for now. Nothing deletes those."""
@@ -309,22 +333,27 @@ class Studio:
             outlook.whole,
             to_publish,
             edited is not None,
-            self._estimate(outlook, work.topic),
+            *self._estimate(outlook, work.topic),
             trail=outlook.trail,
             earlier=record.trail,
         )
 
-    def _estimate(self, outlook: Outlook[Edition], topic: Topic) -> float | None:
-        """Seconds, by rule from what was measured, each resource's work shared by its threads."""
+    def _estimate(self, outlook: Outlook[Edition], topic: Topic) -> tuple[float | None, float]:
+        """Seconds in all, and those of them that are drawing; by rule from what was measured, each resource's work
+        shared by its threads.
+        """
         work = [(verdict.step.rule.name, verdict.step.rule.resource, verdict.step.units) for verdict in outlook.to_make]
         if not outlook.whole:
             work += self._desk.still_to_come(topic, {verdict.step.rule.name for verdict in outlook.verdicts})
         known = [
-            seconds / self._threads.get(resource, 1)
+            (resource, seconds / self._threads.get(resource, 1))
             for name, resource, units in work
             if (seconds := self.measured.seconds(name, units)) is not None
         ]
-        return sum(known) if known else (0.0 if not work else None)
+        drawing = sum(seconds for resource, seconds in known if resource == DRAWING)
+        if not known:
+            return (0.0 if not work else None), drawing
+        return sum(seconds for _, seconds in known), drawing
 
     # -- running -------------------------------------------------------------------------------------------------
 
@@ -345,12 +374,8 @@ class Studio:
             notify(event)
 
         executors = self._executors()
-        runner: Runner[Edition, Published] = Runner(
-            self.store, executors, open_at_once=self._open_at_once, notify=listen, stop=self._stop
-        )
-        self._runner = runner
         try:
-            for count, outcome in enumerate(runner.run(self._job(work) for work in survey.works), 1):
+            for count, outcome in enumerate(self._outcomes(survey.works, executors, listen), 1):
                 self._note(outcome)
                 yield outcome
                 if count % _SEAL_EVERY == 0:
@@ -362,6 +387,32 @@ class Studio:
             self.measured.add(spent)
             if spent:
                 self.measured.save()
+
+    def _outcomes(
+        self, works: Sequence[Work], executors: Mapping[str, Executor], notify: Callable[[Event], None]
+    ) -> Iterator[Outcome[Published]]:
+        def runner(notify: Callable[[Event], None]) -> Runner[Edition, Published]:
+            self._runner = made = Runner[Edition, Published](
+                self.store, executors, open_at_once=self._open_at_once, notify=notify, stop=self._stop
+            )
+            return made
+
+        def early(notify: Callable[[Event], None]) -> Runner[bool, bool]:
+            self._runner = made = Runner[bool, bool](
+                self.store, executors, open_at_once=self._open_at_once, notify=notify, stop=self._stop
+            )
+            return made
+
+        if self._shared_gpu is None:
+            return runner(notify).run(self._job(work) for work in works)
+        phases: Phases[Edition, Published] = Phases(
+            DRAWING,
+            is_there=lambda key: self.store.find(key) is not None,
+            before=self._shared_gpu.free_of_writer,
+            after=self._shared_gpu.free_of_illustrator,
+        )
+        jobs = [self._job(work) for work in works]
+        return phases.run(jobs, runner, early, notify, self._stop.is_set)
 
     def interrupt(self) -> None:
         """Have the run stop: what is being made is finished or given up by its engine. Safe in a signal handler."""

@@ -10,6 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from threading import Event
 
+import structlog
+
 from pipeline import __version__, inbox
 from pipeline.build.recipe import Canonical
 from pipeline.digests import Digests
@@ -22,11 +24,11 @@ from pipeline.media.programme import Pauses
 from pipeline.net.limit import CallsPerMinute, Limit, Unlimited
 from pipeline.net.retry import Policy
 from pipeline.net.tls import Tls
-from pipeline.ports import Illustrator, Voice, Writer
+from pipeline.ports import Illustrator, Unloads, Voice, Writer
 from pipeline.settings import Loaded, Settings
 from pipeline.site import Channel
 from pipeline.stages import captions, casting, mix, pace, pages, pictures, script, speech, video
-from pipeline.studio import Folders, Studio, fingerprint_of
+from pipeline.studio import Folders, SharedGpu, Studio, fingerprint_of
 from pipeline.text.picture_prompts import Look, parse_look
 from pipeline.text.pronunciations import Pronunciations, parse
 from pipeline.text.style_file import Style, load_style
@@ -99,6 +101,7 @@ def workshop(project: Path, loaded: Loaded, *, stop: Event) -> Workshop:
         # Enough episodes open that every slot and core has work from one while another waits.
         open_at_once=slots + 2 * cores,
         stop=stop,
+        shared_gpu=shared_gpu(settings, writer, illustrator),
     )
     return Workshop(studio, writer, voice, illustrator, tls)
 
@@ -345,6 +348,27 @@ def choose_illustrator(project: Path, settings: Settings, tls: Tls, look: Look, 
         Candidate(_STABLE_DIFFUSION, server, lambda it: _describes(it.describe)),
         Candidate(_CARDS, cards),
     )
+
+
+def shared_gpu(settings: Settings, writer: Choice[Writer], illustrator: Choice[Illustrator]) -> SharedGpu | None:
+    """How one GPU is shared, where there are two models to share it."""
+    if not settings.gpu_shared or illustrator.name == _CARDS or writer.name == "embedded":
+        return None
+
+    def freed(engine: object, role: str) -> Callable[[], None]:
+        def free() -> None:
+            log = structlog.get_logger()
+            try:
+                done = isinstance(engine, Unloads) and engine.unload()
+            except EngineError as error:
+                # What follows may run out of memory, and will say so; that the other model is in the way is said here.
+                log.warning("model.not_unloaded", role=role, error=str(error))
+            else:
+                log.info("model.unloaded" if done else "model.cannot_be_unloaded", role=role)
+
+        return free
+
+    return SharedGpu(freed(writer.engine, "writer"), freed(illustrator.engine, "illustrator"))
 
 
 def cards_of(project: Path, look: Look) -> Illustrator:

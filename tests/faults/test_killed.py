@@ -16,6 +16,7 @@ from pipeline.stages.publish import MANIFEST, verify
 SEED = 20261121
 KILLS = 50
 ROUNDS = 10  # spread over the test processes
+WITH_FILMS = 3
 
 TEXTS = {
     f"log-{number}.md": f"---\ntitle: Log {number}\nmode: read\n---\n\n"
@@ -27,9 +28,9 @@ TEXTS = {
 }
 
 
-def start(project: Path, log: Path) -> subprocess.Popen[str]:
+def start(project: Path, log: Path, *more: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.faults.killable", str(project), str(log)],
+        [sys.executable, "-m", "tests.faults.killable", str(project), str(log), *more],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -37,9 +38,9 @@ def start(project: Path, log: Path) -> subprocess.Popen[str]:
     )
 
 
-def run_to_the_end(project: Path, log: Path) -> float:
+def run_to_the_end(project: Path, log: Path, *more: str) -> float:
     """Seconds from the moment the run was ready to work."""
-    child = start(project, log)
+    child = start(project, log, *more)
     assert child.stdout is not None
     child.stdout.readline()
     begun = monotonic()
@@ -67,14 +68,16 @@ def fill(project: Path) -> Path:
 @pytest.mark.parametrize("chunk", range(ROUNDS))
 def test_a_killed_run_goes_on_where_it_was(tmp_path: Path, chunk: int) -> None:
     rng = random.Random(f"{SEED}/{chunk}")
+    # Films take as long as all the rest, so not every run makes them.
+    more = ("film",) if chunk < WITH_FILMS else ()
     reference = fill(tmp_path / "reference")
-    whole = run_to_the_end(reference, tmp_path / "reference.log")
+    whole = run_to_the_end(reference, tmp_path / "reference.log", *more)
     expected = published(reference)
-    assert len(expected) == 7 * len(TEXTS)
+    assert len(expected) == (10 if more else 9) * len(TEXTS)
 
     for number in range(KILLS // ROUNDS):
         project, log = fill(tmp_path / f"project{number}"), tmp_path / f"log{number}"
-        child = start(project, log)
+        child = start(project, log, *more)
         assert child.stdout is not None
         child.stdout.readline()
         moment = rng.uniform(0, whole)
@@ -84,7 +87,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path, chunk: int) -> None:
             child.kill()
         child.communicate()
 
-        run_to_the_end(project, log)
+        run_to_the_end(project, log, *more)
 
         told = f"chunk {chunk}, kill {number} after {moment:.3f} s"
         assert published(project) == expected, told

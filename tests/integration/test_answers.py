@@ -56,7 +56,7 @@ def status(folder: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
 
 def test_one_is_not_said_as_many(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (project / "output" / "bells" / "manifest.json").unlink()
-    assert verified(project, capsys) == (0, ["1 episode, 7 files: all as their manifests say."])
+    assert verified(project, capsys) == (0, ["1 episode, 9 files: all as their manifests say."])
 
 
 def test_an_edit_is_no_alarm(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,7 +65,7 @@ def test_an_edit_is_no_alarm(project: Path, capsys: pytest.CaptureFixture[str]) 
     assert ended == 0
     assert said == [
         "the-log: script.md is edited by hand; the next run takes it",
-        "2 episodes, 14 files: all as their manifests say, but for the edits.",
+        "2 episodes, 18 files: all as their manifests say, but for the edits.",
     ]
 
 

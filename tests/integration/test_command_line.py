@@ -99,14 +99,14 @@ def test_a_run_then_nothing_to_do(project: Path, capsys: pytest.CaptureFixture[s
     ran = told(capsys)
     assert "voice: embedded (named in the settings)" in ran
     assert "the-log: done in" in ran
-    assert "1 episode made; 11 artifacts" in ran
+    assert "1 episode made; 16 artifacts" in ran
 
     assert run_command_line(["run"]) == 0
     assert told(capsys) == "Nothing to do: 1 episode up to date.\n"
     assert run_command_line(["plan"]) == 0
     assert told(capsys) == "Nothing to do: 1 episode is up to date.\n"
     assert run_command_line(["verify"]) == 0
-    assert told(capsys) == "1 episode, 7 files: all as their manifests say.\n"
+    assert told(capsys) == "1 episode, 10 files: all as their manifests say.\n"
 
 
 @pytest.mark.engines
@@ -125,10 +125,10 @@ def test_a_run_for_programs(project: Path, capsys: pytest.CaptureFixture[str]) -
     assert run_command_line(["run", "--json"]) == 0
     first = events(told(capsys))
     assert [event["event"] for event in first][:1] == ["run"]
-    assert sum(event["event"] == "made" for event in first) == 11
+    assert sum(event["event"] == "made" for event in first) == 16
     assert first[-1] | {"seconds": 0} == {
         "event": "end", "up_to_date": 0, "built": 1, "published_again": 0, "failed": 0, "refused": 0,
-        "interrupted": 0, "made": 11, "seconds": 0,
+        "interrupted": 0, "made": 16, "seconds": 0,
     }  # fmt: skip
 
     script = project / "output" / "the-log" / "script.md"

@@ -117,11 +117,11 @@ def test_every_topic_becomes_an_episode_that_verifies(project: Project) -> None:
     project.topic("log.md", READ)
     project.topic("bells.md", WRITE)
     project.built()
-    for slug in ("the-log", "bells"):
+    for slug, segments in (("the-log", 2), ("bells", 2)):
         assert verify(project.output / slug) == ()
         assert sorted(path.name for path in (project.output / slug).iterdir()) == [
-            "audio.mp3", "captions.srt", "captions.vtt", "chapters.json", "index.html", "manifest.json", "script.md",
-            "transcript.json",
+            "audio.mp3", "captions.srt", "captions.vtt", "chapters.json", "cover.png", "index.html", "manifest.json",
+            *(f"picture-{number:02}.png" for number in range(1, segments + 1)), "script.md", "transcript.json",
         ]  # fmt: skip
 
 
@@ -458,7 +458,8 @@ def test_the_manifest_says_who_made_it_and_that_a_machine_did(project: Project) 
     assert manifest["audio"]["loudness_lufs"] == pytest.approx(-16.0, abs=0.5)
     assert manifest["audio"]["true_peak_dbtp"] <= -1.0
     assert set(manifest["files"]) == {
-        "audio.mp3", "captions.srt", "captions.vtt", "chapters.json", "index.html", "script.md", "transcript.json",
+        "audio.mp3", "captions.srt", "captions.vtt", "chapters.json", "cover.png", "index.html", "picture-01.png",
+        "picture-02.png", "script.md", "transcript.json",
     }  # fmt: skip
 
 
@@ -728,10 +729,10 @@ def test_an_edit_that_no_run_has_taken_yet_is_no_fault(project: Project) -> None
     _edit(project, "the-log", "late", "early")
     (project.output / "the-log" / "audio.mp3").unlink()
     studio = make_studio(project.folder, voice=project.voice, writer=project.writer)
-    assert list(studio.check()) == [Checked("the-log", 7, ("audio.mp3 is missing",), edited=True, left=False)]
+    assert list(studio.check()) == [Checked("the-log", 9, ("audio.mp3 is missing",), edited=True, left=False)]
     project.built()
     studio = make_studio(project.folder, voice=project.voice, writer=project.writer)
-    assert list(studio.check()) == [Checked("the-log", 7, (), edited=False, left=False)]
+    assert list(studio.check()) == [Checked("the-log", 9, (), edited=False, left=False)]
 
 
 def test_an_edit_whose_topic_was_renamed_is_not_passed_over_in_silence(project: Project) -> None:

@@ -16,6 +16,7 @@ from pipeline.doctor.proxies import proxies
 from pipeline.doctor.rounds import Check, made
 from pipeline.doctor.servers import Visit
 from pipeline.errors import PipelineError, SettingsError
+from pipeline.net.session import basic_auth
 from pipeline.net.tls import Tls
 from pipeline.settings import Loaded, load
 
@@ -49,6 +50,7 @@ def examine(project: Path, environ: Mapping[str, str], *, quick: bool = False) -
         digests = Digests(wiring.folders(project, loaded.settings).data / "digests.json")
         checks.append(engines.writer(loaded, visits[0], digests, quick=quick))
         checks.append(engines.voice(project, loaded, visits[1], digests, quick=quick))
+        checks.append(engines.illustrator(project, loaded, visits[2], quick=quick))
     findings += made(checks)
     drifts = {visit.server.name: visit.drift for visit in visits if visit.drift is not None}
     return [*findings, clock(datetime.now(UTC), drifts)]
@@ -70,16 +72,26 @@ def _tls(tls: Tls, environ: Mapping[str, str]) -> Finding:
     return Finding("TLS", "note", "certificates are not checked", todo)
 
 
-def _visits(loaded: Loaded, tls: Tls, environ: Mapping[str, str]) -> tuple[Visit, Visit]:
+def _visits(loaded: Loaded, tls: Tls, environ: Mapping[str, str]) -> tuple[Visit, Visit, Visit]:
     settings = loaded.settings
     key = settings.ollama_api_key
     headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
+    auth = settings.sd_auth
+    drawing = {"Authorization": basic_auth(auth.get_secret_value())} if auth else {}
     servers = (
         engines.server(loaded, "Ollama", "ollama_base_url", needed=settings.writer == "ollama", headers=headers),
-        engines.server(loaded, "Piper", "piper_base_url", needed=settings.voice_engine == "piper-server", headers={}),
+        engines.server(loaded, "Piper", "piper_base_url", needed=settings.voice_engine == "piper-server"),
+        engines.server(
+            loaded,
+            "Stable Diffusion",
+            "sd_base_url",
+            needed=False,
+            asked_for=settings.sd_enabled,
+            headers=drawing,
+        ),
     )
-    writer, voice = (Visit(one, tls, environ, settings.connect_timeout_seconds) for one in servers)
-    return writer, voice
+    writer, voice, illustrator = (Visit(one, tls, environ, settings.connect_timeout_seconds) for one in servers)
+    return writer, voice, illustrator
 
 
 def _here(project: Path, loaded: Loaded, environ: Mapping[str, str]) -> list[Check]:

@@ -15,7 +15,7 @@ from pipeline import wiring
 from pipeline.digests import Digests
 from pipeline.doctor.finding import Finding
 from pipeline.doctor.rounds import Check, of_error
-from pipeline.doctor.servers import Server, Visit, is_ollama, is_piper
+from pipeline.doctor.servers import Server, Visit, is_ollama, is_piper, is_stable_diffusion
 from pipeline.errors import PipelineError
 from pipeline.ports import VoiceIdentity
 from pipeline.settings import Loaded
@@ -76,10 +76,45 @@ def voice(project: Path, loaded: Loaded, visit: Visit, digests: Digests, *, quic
     return Check("speaking", seconds, look, "See the voice's log, and this machine's load.")
 
 
-def server(loaded: Loaded, name: str, setting: str, *, needed: bool, headers: Mapping[str, str]) -> Server:
+def illustrator(project: Path, loaded: Loaded, visit: Visit, *, quick: bool) -> Check:
+    """Who draws the pictures; where that is a server, its address, and, unless `quick`, one small picture."""
+    settings = loaded.settings
+
+    def look(stop: Event) -> Iterator[Finding]:
+        asked = settings
+        if settings.sd_enabled:
+            yield from visit.hops(is_stable_diffusion)
+            if visit.failure is not None:
+                yield Finding(
+                    "pictures",
+                    "note",
+                    f"cards are set: {visit.server.name} cannot be used",
+                    "When it answers, the next run draws the pictures.",
+                )
+                asked = settings.model_copy(update={"sd_enabled": False})
+        look_of_project = wiring.read_look(project, asked)
+        choice = wiring.choose_illustrator(project, asked, visit.tls, look_of_project, stop)
+        if asked is settings:
+            yield Finding("pictures", "ok", f"{choice.name}: {choice.why}")
+        if not quick:
+            yield _proven("drawing", choice.engine.check, lambda: choice.engine.describe().name)
+
+    seconds = max(_AT_LEAST_SECONDS, settings.sd_picture_seconds + settings.connect_timeout_seconds)
+    return Check("drawing", seconds, look, "See the image server's log: without a GPU a picture takes minutes.")
+
+
+def server(
+    loaded: Loaded,
+    name: str,
+    setting: str,
+    *,
+    needed: bool,
+    asked_for: bool = False,
+    headers: Mapping[str, str] | None = None,
+) -> Server:
     """A server as the settings name it; `setting` is the setting of its address."""
     url = str(getattr(loaded.settings, setting)).rstrip("/")
-    return Server(name, url, setting.upper(), loaded.origins[setting], needed, headers)
+    return Server(name, url, setting.upper(), loaded.origins[setting], needed, asked_for, headers or {})
 
 
 def wanted_voices(loaded: Loaded) -> tuple[str, ...]:

@@ -48,6 +48,8 @@ class Server:
     """Where the setting's value stands: `.env:3`, `default`."""
     needed: bool
     """False where something else does the work if this is not there."""
+    asked_for: bool = False
+    """Somebody turned it on: that nobody answers is worth a word, wherever its address comes from."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Go with every question; may hold secrets, which are never shown."""
 
@@ -61,7 +63,7 @@ class Server:
         """How bad it is that nobody answers."""
         if self.needed:
             return "bad"
-        return "ok" if self.origin == "default" else "note"
+        return "ok" if self.origin == "default" and not self.asked_for else "note"
 
 
 def system_look_up(host: str) -> list[str]:
@@ -251,6 +253,20 @@ def model_finding(model: str, there: list[str], *, needed: bool) -> Finding:
     return Finding(
         "Ollama model", "bad" if needed else "note", found, f"ollama pull {model}; in containers, make models.{meant}"
     )
+
+
+def is_stable_diffusion(visit: Visit, service: Service) -> Iterator[Finding]:
+    """Judges whether a server with AUTOMATIC1111's routes answers, this project's or another."""
+    models = service.ask("GET", "/sdapi/v1/sd-models")
+    if models.status in (401, 403):
+        raise EngineRefused(
+            f"it asks who calls (HTTP {models.status})", hint="Set SD_AUTH=user:password, as its --api-auth says."
+        )
+    if models.status != 200 or not isinstance(who.as_json(models), list):
+        raise visit.stranger(service, "a Stable Diffusion server with its API on (--api)")
+    own, version = who.own_service(service.ask("GET", "/health"))
+    whose = f"this project's own image server {version}" if own else "a server with AUTOMATIC1111's routes"
+    yield Finding("Stable Diffusion", "ok", f"{whose} answers")
 
 
 def is_piper(visit: Visit, service: Service) -> Iterator[Finding]:

@@ -131,6 +131,12 @@ class Ollama:
                 on_text(last.message.content)
         return self._judged("".join(pieces), last, time.monotonic() - started)
 
+    def unload(self) -> bool:
+        """Have the server give the model's memory back at once; it loads it again by itself. Raises EngineError."""
+        with self._connected(read_seconds=self._read_seconds) as (client, _):
+            client.generate(self._model, keep_alive=0)
+        return True
+
     def _stream(self, question: Question, pieces: list[str]) -> Iterator[Any]:
         """The answer's parts as they come; their texts are kept in `pieces`."""
         longest_silence = max(self._read_seconds, self._first_token_seconds)

@@ -24,6 +24,7 @@ from pipeline.ports import (
     Question,
     Speech,
     SpeechRequest,
+    Unloads,
     Voice,
     VoiceIdentity,
     Writer,
@@ -61,6 +62,11 @@ class RetryingWriter:
     def answer(self, question: Question, on_text: Callable[[str], None] | None = None) -> Answer:
         """See `ports.Writer`. After a failure `on_text` hears the answer again from its beginning."""
         return self._asking.patiently(lambda: self._writer.answer(question, on_text))
+
+    def unload(self) -> bool:
+        """See `ports.Unloads`; False where it is not one."""
+        writer = self._writer
+        return self._asking.briefly(writer.unload) if isinstance(writer, Unloads) else False
 
 
 class RetryingVoice:
@@ -113,6 +119,11 @@ class RetryingIllustrator:
 
     def draw(self, request: PictureRequest) -> Picture:
         return self._asking.patiently(lambda: self._illustrator.draw(request))
+
+    def unload(self) -> bool:
+        """See `ports.Unloads`; False where it is not one."""
+        illustrator = self._illustrator
+        return self._asking.briefly(illustrator.unload) if isinstance(illustrator, Unloads) else False
 
 
 class _Asking:

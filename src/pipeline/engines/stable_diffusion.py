@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import EngineError, EngineNonsense, EngineRefused, EngineUnavailable, Interrupted
 from pipeline.net.border import Timeouts, complaint
-from pipeline.net.session import Answer, Service
+from pipeline.net.session import Answer, Service, basic_auth
 from pipeline.net.tls import Tls
 from pipeline.ports import IllustratorIdentity, Picture, PictureRequest
 
@@ -157,7 +157,7 @@ class StableDiffusion:
 
         Raises SettingsError for an address that is none.
         """
-        headers = {"Authorization": _basic(user, password)} if user else {}
+        headers = {"Authorization": basic_auth(f"{user}:{password}")} if user else {}
 
         def service(read: float) -> Service:
             return Service(
@@ -607,10 +607,6 @@ def _other_format(data: bytes) -> str:
 def _without_hash(title: str) -> str:
     """`model.safetensors [6ce0161689]` without what AUTOMATIC1111 adds once it knows it."""
     return title.partition(" [")[0]
-
-
-def _basic(user: str, password: str) -> str:
-    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
 
 
 def _json(text: str | bytes) -> Any:  # noqa: ANN401  # parsed by the caller

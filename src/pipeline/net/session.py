@@ -6,6 +6,7 @@ read up to a bound, a call ends at its deadline, and nothing is asked again here
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import json
 import math
@@ -21,7 +22,6 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.auth import _basic_auth_str
 from requests.utils import get_environ_proxies
 from urllib3.exceptions import ProtocolError
 
@@ -47,6 +47,11 @@ class Answer:
     @property
     def ok(self) -> bool:
         return 200 <= self.status < 300
+
+
+def basic_auth(user_and_password: str) -> str:
+    """The `Authorization` header's value for `user:password`, in UTF-8 (RFC 7617)."""
+    return f"Basic {base64.b64encode(user_and_password.encode()).decode('ascii')}"
 
 
 class Service:
@@ -318,4 +323,4 @@ def _split_credentials(url: str, name: str) -> tuple[str, str]:
     shown = urlunsplit((parts.scheme, f"{host}:{port}" if port else host, parts.path.rstrip("/"), "", ""))
     if parts.username is None:
         return shown, ""
-    return shown, str(_basic_auth_str(unquote(parts.username), unquote(parts.password or "")))
+    return shown, basic_auth(f"{unquote(parts.username)}:{unquote(parts.password or '')}")

@@ -77,6 +77,8 @@ def show_plan(plan: Plan, shop: Workshop, *, as_json: bool) -> None:
         return
     for line in _engines(plan, shop):
         out.say(line, style="dim")
+    if plan.in_two_phases:
+        out.say(_phases(plan))
     out.say(_account(plan))
 
 
@@ -89,6 +91,16 @@ def _engines(plan: Plan, shop: Workshop) -> Iterable[str]:
         yield f"voice: {shop.voice.name} ({shop.voice.why})"
     if "image" in resources or not all(episode.whole for episode in plan.episodes):
         yield f"pictures: {shop.illustrator.name} ({shop.illustrator.why})"
+
+
+def _phases(plan: Plan) -> str:
+    drawing = plan.drawing_seconds
+    rest = (plan.seconds or 0.0) - drawing
+    first, second = (f", about {_duration(seconds)}" if seconds > 0 else "" for seconds in (rest, drawing))
+    return (
+        f"in two phases, because one GPU serves both models: first all that is written and spoken{first}; then the "
+        f"language model is unloaded, and the pictures are drawn{second}"
+    )
 
 
 def _account(plan: Plan) -> str:
@@ -144,6 +156,8 @@ def _plan_facts(plan: Plan, shop: Workshop) -> dict[str, object]:
         "nothing_to_do": plan.nothing_to_do and not plan.refused,
         "finished": list(plan.finished),
         "seconds": plan.seconds,
+        "in_two_phases": plan.in_two_phases,
+        "drawing_seconds": plan.drawing_seconds,
         "writer": {"engine": shop.writer.name, "why": shop.writer.why},
         "voice": {"engine": shop.voice.name, "why": shop.voice.why},
         "illustrator": {"engine": shop.illustrator.name, "why": shop.illustrator.why},

@@ -88,18 +88,7 @@ def flac(
 
     file = io.BytesIO()
     with av.open(file, "w", format="flac", options=_EXACT_FILE) as container:
-        texts = {
-            "title": tags.title,
-            "artist": tags.artist,
-            "album": tags.album,
-            "date": tags.date,
-            "genre": tags.genre,
-            "comment": tags.comment,
-            "language": tags.language,
-            "encoded_by": tags.encoded_by,
-        }
-        container.metadata.update({name: text for name, text in texts.items() if text})
-        container.metadata.update(_vorbis_chapters(chapters))
+        container.metadata.update(vorbis_comments(tags, chapters))
         stream = container.add_stream("flac", rate=sample_rate, layout="mono", options=_EXACT_CODEC)
         stream.format = av.AudioFormat("s16")
         place = 0
@@ -124,11 +113,21 @@ def _with_silence(sounds: Iterable[tuple[float, Wave]], sample_rate: int, second
     yield np.zeros(max(0, round(seconds * sample_rate) - place), dtype=np.float32)
 
 
-def _vorbis_chapters(chapters: Sequence[Chapter]) -> dict[str, str]:
-    """Chapters as the Vorbis comments that players read (wiki.xiph.org, "Chapter Extension"); FFmpeg writes none
-    into FLAC.
+def vorbis_comments(tags: Tags, chapters: Sequence[Chapter]) -> dict[str, str]:
+    """What FLAC and Ogg files say of themselves, chapters in the form that players read (wiki.xiph.org, "Chapter
+    Extension"); FFmpeg writes none into FLAC.
     """
-    comments = {}
+    texts = {
+        "title": tags.title,
+        "artist": tags.artist,
+        "album": tags.album,
+        "date": tags.date,
+        "genre": tags.genre,
+        "comment": tags.comment,
+        "language": tags.language,
+        "encoded_by": tags.encoded_by,
+    }
+    comments = {name: text for name, text in texts.items() if text}
     for number, chapter in enumerate(chapters):
         milliseconds = round(chapter.span.start * 1000)
         minutes, rest = divmod(milliseconds, 60_000)

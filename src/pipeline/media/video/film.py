@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.domain.timeline import Chapter
-from pipeline.media import id3
+from pipeline.media import mp4
 from pipeline.media.captions import Cue
 from pipeline.media.video import grid, picture_track, sound_track
 from pipeline.media.video.picture_track import Coded, Shape
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 # What every player of MP4 divides a second of video into without a rest, at 24, 25, 30, 50 and 60 frames a second.
 _TICKS_A_FRAME = 512
 _TICK = Fraction(1, grid.FRAMES_PER_SECOND * _TICKS_A_FRAME)
-_MILLISECOND = Fraction(1, 1000)
 _SAMPLE = Fraction(1, sound_track.RATE)
 
 # What the captions' track says of their looks; players use their own.
@@ -92,9 +91,9 @@ def write(
     """
     import av
 
-    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart", "fflags": "+bitexact"}) as container:
+    with av.open(str(path), "w", format="mp4", options=mp4.LAYOUT) as container:
         container.metadata.update(_tags(about))
-        container.set_chapters([_chapter(number, chapter) for number, chapter in enumerate(chapters)])
+        container.set_chapters(mp4.chapters(chapters))
         video = container.add_stream("libx264")
         picture_track.configure(video.codec_context, shape)
         video.time_base = _TICK
@@ -103,11 +102,10 @@ def write(
         audio.time_base = _SAMPLE
         text = container.add_stream("mov_text")
         text.codec_context.subtitle_header = _CAPTION_STYLE
-        text.codec_context.time_base = _MILLISECOND
-        text.time_base = _MILLISECOND
-        code = id3.three_letters(about.language)
+        text.codec_context.time_base = mp4.MILLISECOND
+        text.time_base = mp4.MILLISECOND
         for stream in (audio, text):
-            stream.metadata["language"] = "und" if code == "XXX" else code
+            stream.metadata["language"] = mp4.language(about.language)
         container.start_encoding()
         tracks = (
             _pictures(pieces, video, bytes(video.codec_context.extradata or b"")),
@@ -121,16 +119,6 @@ def write(
 def _tags(about: About) -> dict[str, str]:
     texts = {"title": about.title, "date": about.date, "comment": about.comment, "genre": "Podcast"}
     return {name: text for name, text in texts.items() if text}
-
-
-def _chapter(number: int, chapter: Chapter) -> av.container.core.Chapter:
-    return {
-        "id": number,
-        "start": round(chapter.span.start / _MILLISECOND),
-        "end": round(chapter.span.end / _MILLISECOND),
-        "time_base": _MILLISECOND,
-        "metadata": {"title": chapter.title},
-    }
 
 
 def _pictures(pieces: Sequence[Piece], stream: Stream, parameters: bytes) -> Iterator[av.Packet[Stream]]:
@@ -195,8 +183,8 @@ def _captions(cues: Sequence[Cue], stream: Stream) -> Iterator[av.Packet[Stream]
     """Timed text (3GPP TS 26.245): two bytes of length, then the text as it is; there is nothing to escape."""
     for cue in cues:
         text = "\n".join(cue.lines).encode()[:_LONGEST_CAPTION_BYTES].decode(errors="ignore").encode()
-        at = round(cue.span.start / _MILLISECOND)
-        duration = max(1, round(cue.span.end / _MILLISECOND) - at)
+        at = round(cue.span.start / mp4.MILLISECOND)
+        duration = max(1, round(cue.span.end / mp4.MILLISECOND) - at)
         yield _packet(len(text).to_bytes(2, "big") + text, stream, key=True, pts=at, dts=at, duration=duration)
 
 

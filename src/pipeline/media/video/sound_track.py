@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from pipeline.media import heard
+
 if TYPE_CHECKING:
-    from av import AudioCodecContext, AudioFrame
+    from av import AudioCodecContext
 
 RATE = 44100
 PACKET_SAMPLES = 1024
@@ -32,8 +33,7 @@ def encoded(mp3: bytes) -> dict[str, bytes]:
     encoder = opened()
     lengths, data = [], []
     samples = 0
-    for frame in _frames(mp3):
-        frame.pts = samples
+    for frame in heard.frames(io.BytesIO(mp3), RATE, PACKET_SAMPLES):
         samples += frame.samples
         for packet in encoder.encode(frame):
             lengths.append(packet.size)
@@ -64,24 +64,3 @@ def configure(encoder: AudioCodecContext) -> None:
     encoder.bit_rate = KBITS * 1000
     encoder.options = {"aac_coder": _CODER}
     encoder.flags |= Flags.bitexact | Flags.global_header
-
-
-def _frames(mp3: bytes) -> Iterator[AudioFrame]:
-    """The programme's samples in packets' worth, the last one shorter."""
-    import av
-    import av.audio.fifo
-
-    resampler = av.AudioResampler(format="fltp", layout="mono", rate=RATE)
-    waiting = av.audio.fifo.AudioFifo()
-    with av.open(io.BytesIO(mp3), "r", format="mp3") as container:
-        for frame in container.decode(audio=0):
-            for piece in resampler.resample(frame):
-                piece.pts = None
-                waiting.write(piece)
-                yield from iter(lambda: waiting.read(PACKET_SAMPLES), None)
-    for piece in resampler.resample(None):
-        piece.pts = None
-        waiting.write(piece)
-    rest = waiting.read(0, partial=True)
-    if rest is not None:
-        yield rest

@@ -22,7 +22,7 @@ def feed(
     as_json: AsJson = False,
     project: Project = None,
 ) -> int:
-    """Write output/feed.xml and output/index.html for where they will be published. Every run does so too."""
+    """Write output/feed.xml, index.html and cover.png for where they will be published. Every run does so too."""
     from pipeline import site, wiring
     from pipeline.settings import load
 
@@ -40,10 +40,13 @@ def feed(
             "episodes": done.episodes,
             "written": list(done.written),
             "hidden": hidden,
+            "remarks": list(done.remarks),
         }
         typer.echo(json.dumps(facts))
     else:
         typer.echo(f"{channel.feed_url}: {done.episodes} episodes; {', '.join(done.written) or 'nothing had changed'}.")
+        for remark in done.remarks:
+            typer.echo(f"  {remark}", err=True)
         for one in done.hidden:
             typer.echo(f"  not shown: {one.slug}: {one.why}", err=True)
     return Status.SOME_FAILED if done.hidden else Status.DONE

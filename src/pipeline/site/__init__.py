@@ -6,13 +6,14 @@ Made from what is published and nothing else, so that it is right after any cras
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.errors import StoreError
 from pipeline.files import make_folder, open_plain, write_whole
 from pipeline.media import page
 from pipeline.media.colour import hue_of
+from pipeline.site.cover import bring_cover
 from pipeline.site.entries import Entry, Hidden, entries_of
 from pipeline.site.feed import Channel, check_base_url, first_dates, render
 
@@ -32,19 +33,30 @@ class Site:
     written: tuple[str, ...]
     """Paths below `output/`."""
     hidden: tuple[Hidden, ...]
+    remarks: tuple[str, ...] = ()
+    """What podcast directories may not take."""
 
 
 def bring_up_to_date(output: Path, channel: Channel) -> Site:
-    """Make index, feed and assets what the episodes in `output` say. Raises StoreError."""
+    """Make index, feed, cover and assets what the episodes in `output` say; a channel that names its own image gets no
+    cover drawn. Raises StoreError.
+    """
+    make_folder(output / "assets")
+    written, remarks = [], []
+    if not channel.image:
+        cover = bring_cover(output, channel.title, channel.language)
+        channel = replace(channel, image=cover.name)
+        written += [cover.name] if cover.written else []
+        remarks += [cover.remark] if cover.remark else []
     entries, hidden = entries_of(output)
     files: dict[str, bytes] = {f"assets/{name}": page.asset(name) for name in page.ASSETS}
-    files[FEED] = render(channel, entries, first_dates(_read(output / FEED)))
+    before = {name: _read(output / name) for name in (*files, FEED, INDEX)}
+    files[FEED] = render(channel, entries, first_dates(before[FEED]))
     files[INDEX] = page.index_page(_index(channel, entries, {one.slug: one.why for one in hidden}))
-    written = [name for name, data in files.items() if _read(output / name) != data]
-    make_folder(output / "assets")
-    for name in written:
+    changed = [name for name, data in files.items() if before[name] != data]
+    for name in changed:
         write_whole(output / name, files[name])
-    return Site(len(entries), tuple(written), tuple(hidden))
+    return Site(len(entries), (*written, *changed), tuple(hidden), tuple(remarks))
 
 
 def _index(channel: Channel, entries: list[Entry], hidden: Mapping[str, str]) -> page.IndexPage:
@@ -53,16 +65,25 @@ def _index(channel: Channel, entries: list[Entry], hidden: Mapping[str, str]) ->
             slug=entry.slug,
             title=entry.title,
             language=entry.language,
-            date=entry.date.date().isoformat(),
+            date=entry.date.date(),
             seconds=entry.seconds,
             summary=entry.summary,
             tags=entry.tags,
-            cover=next((name for name in ("cover.jpg", "cover.png") if entry.has(name)), ""),
+            cover="cover.png" if entry.has("cover.png") else "",
             hue=hue_of(entry.title),
         )
         for entry in entries
     )
-    return page.IndexPage(channel.title, channel.description, channel.language, items, hidden)
+    return page.IndexPage(
+        channel.title,
+        channel.description,
+        channel.language,
+        items,
+        hidden,
+        cover=channel.image,
+        address=channel.public_url,
+        hue=hue_of(channel.title),
+    )
 
 
 def _read(path: Path) -> bytes:

@@ -16,10 +16,9 @@ from typing import Any
 
 from pipeline.errors import StoreError
 from pipeline.files import open_plain
-from pipeline.text.summary import summary
 
 _FORMAT = "media-pipeline/manifest/1"
-# A transcript of ten hours has 6 MB; more than this is no transcript.
+# The manifest of ten hours has 2 MB, most of it what each sentence rests on; more than this is no manifest.
 _MOST_BYTES = 64 << 20
 
 
@@ -37,24 +36,6 @@ class Chapter:
     title: str
     start: float
     """Seconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    text: str
-    start: float
-    """Seconds."""
-    end: float
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A sentence as it is spoken."""
-
-    text: str
-    start: float
-    end: float
-    words: tuple[Word, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +98,6 @@ def entries_of(output: Path, slugs: Iterable[str] | None = None) -> tuple[list[E
     return found, hidden
 
 
-def lines_of(folder: Path) -> tuple[Line, ...]:
-    """The episode's transcript; empty where it cannot be read."""
-    try:
-        told = _json(folder / "transcript.json")
-        return tuple(_line(segment) for segment in told["segments"])
-    except (_Unfit, KeyError, TypeError, ValueError):
-        return ()
-
-
 def _folders(output: Path) -> list[str]:
     try:
         with os.scandir(output) as places:
@@ -158,7 +130,7 @@ def _entry(slug: str, folder: Path) -> Entry:
             seconds=float(facts["audio"]["seconds"]),
             words=int(facts["script"]["words"]),
             notice=_text(facts["ai_generated"]["notice"]),
-            summary=_summary(facts, folder),
+            summary=_text(facts.get("summary", "")),
             files=files,
             chapters=_chapters(folder) if "chapters.json" in files else (),
             facts=facts,
@@ -170,19 +142,6 @@ def _entry(slug: str, folder: Path) -> Entry:
 def _chapters(folder: Path) -> tuple[Chapter, ...]:
     told = _json(folder / "chapters.json")
     return tuple(Chapter(_text(about.get("title", "")), float(about["startTime"])) for about in told["chapters"])
-
-
-def _summary(facts: Mapping[str, Any], folder: Path) -> str:
-    """The manifest's, or what the first sentences say where an older one has none."""
-    told = facts.get("summary")
-    return _text(told) if told else summary((line.text for line in lines_of(folder)), _text(facts["title"]))
-
-
-def _line(segment: Mapping[str, Any]) -> Line:
-    words = tuple(
-        Word(_text(word["body"]), float(word["startTime"]), float(word["endTime"])) for word in segment.get("words", ())
-    )
-    return Line(_text(segment["body"]), float(segment["startTime"]), float(segment["endTime"]), words)
 
 
 def _text(value: object) -> str:

@@ -14,6 +14,7 @@ from datetime import datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from html import escape
 from io import BytesIO
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote, urlsplit
 from uuid import UUID, uuid5
@@ -36,6 +37,9 @@ _NAMESPACES = {
 # PSP-1: a channel's description has at most 4,000 bytes, other values 255 characters.
 _MOST_DESCRIPTION_BYTES = 4000
 _MOST_CHARACTERS = 255
+
+# The same episode to look at: https://podcasting2.org/docs/podcast-namespace/tags/alternate-enclosure
+_FILMS = (("video.mp4", "Video"), ("video-tall.mp4", "Video (9:16)"))
 
 _TRANSCRIPTS = (
     ("captions.vtt", "text/vtt"),
@@ -60,11 +64,20 @@ class Channel:
     """One of Apple's; a subcategory after ` > `."""
     explicit: bool = False
     image: str = ""
-    """The cover's path below the base."""
+    """The cover's path below the base; empty where none has been chosen."""
 
     @property
     def feed_url(self) -> str:
         return f"{self.base_url.rstrip('/')}/feed.xml"
+
+    @property
+    def public_url(self) -> str:
+        """The base without a slash at its end; empty where only this machine can reach it."""
+        host = urlsplit(self.base_url).hostname or ""
+        with suppress(ValueError):
+            if ip_address(host).is_loopback:
+                return ""
+        return "" if host in {"", "localhost"} else self.base_url.rstrip("/")
 
 
 def podcast_guid(feed_url: str) -> UUID:
@@ -139,10 +152,10 @@ class _Feed(Rss201rev2Feed):  # type: ignore[misc]  # feedgenerator has no types
         if self.items:
             handler.addQuickElement("lastBuildDate", format_datetime(self.latest_post_date()))
         handler.addQuickElement("generator", "Media Pipeline")
-        handler.addQuickElement("itunes:author", channel.author or channel.title)
+        handler.addQuickElement("itunes:author", _short(channel.author or channel.title))
         if channel.email:
             handler.startElement("itunes:owner", {})
-            handler.addQuickElement("itunes:name", channel.author or channel.title)
+            handler.addQuickElement("itunes:name", _short(channel.author or channel.title))
             handler.addQuickElement("itunes:email", channel.email)
             handler.endElement("itunes:owner")
         handler.addQuickElement("itunes:type", "episodic")
@@ -176,9 +189,8 @@ class _Feed(Rss201rev2Feed):  # type: ignore[misc]  # feedgenerator has no types
         handler.addQuickElement("itunes:duration", str(max(1, round(entry.seconds))))
         handler.addQuickElement("itunes:explicit", _boolean(item["explicit"]))
         handler.addQuickElement("itunes:episodeType", "full")
-        cover = next((name for name in ("cover.png", "cover.jpg") if entry.has(name)), "")
-        if cover:
-            handler.addQuickElement("itunes:image", None, {"href": f"{base}/{cover}"})
+        if entry.has("cover.png"):
+            handler.addQuickElement("itunes:image", None, {"href": f"{base}/cover.png"})
         for name, kind in _TRANSCRIPTS:
             if entry.has(name):
                 about = {"url": f"{base}/{name}", "type": kind, "language": entry.language}
@@ -189,14 +201,14 @@ class _Feed(Rss201rev2Feed):  # type: ignore[misc]  # feedgenerator has no types
             handler.addQuickElement(
                 "podcast:chapters", None, {"url": f"{base}/chapters.json", "type": "application/json+chapters"}
             )
-        if entry.has("video.mp4"):
-            # The same episode to look at: https://podcasting2.org/docs/podcast-namespace/tags/alternate-enclosure
-            film = entry.files["video.mp4"]
-            handler.startElement(
-                "podcast:alternateEnclosure", {"type": "video/mp4", "length": str(film.bytes), "title": "Video"}
-            )
-            handler.addQuickElement("podcast:source", None, {"uri": f"{base}/video.mp4"})
-            handler.endElement("podcast:alternateEnclosure")
+        for name, title in _FILMS:
+            if entry.has(name):
+                length = str(entry.files[name].bytes)
+                handler.startElement(
+                    "podcast:alternateEnclosure", {"type": "video/mp4", "length": length, "title": title}
+                )
+                handler.addQuickElement("podcast:source", None, {"uri": f"{base}/{name}"})
+                handler.endElement("podcast:alternateEnclosure")
 
 
 def check_base_url(url: str) -> str:

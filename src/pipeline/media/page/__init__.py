@@ -6,8 +6,9 @@ be read and heard, and with it the transcript follows the sound. Every value is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 ASSETS = ("site.css", "player.js")
 """What the pages share, below `assets/`."""
 
-VERSION = 1
+VERSION = 2
 """Of the episode's page; goes up when the same values give another page."""
 
 
@@ -42,13 +43,22 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture or a film beside the page, with its own size, so that nothing jumps when it comes."""
+
+    name: str
+    width: int
+    """Pixels."""
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
 class Chapter:
     title: str
     start: float
     """Seconds."""
     paragraphs: tuple[tuple[Line, ...], ...]
-    picture: str = ""
-    """A file beside the page."""
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +80,15 @@ class EpisodePage:
     chapters: tuple[Chapter, ...]
     downloads: tuple[Download, ...]
     tags: tuple[str, ...] = ()
-    cover: str = ""
-    video: str = ""
+    summary: str = ""
+    """For whoever shows a link to the page."""
+    cover: Picture | None = None
+    video: Picture | None = None
+    poster: str = ""
+    """What stands in the film's place until it plays."""
     captions: str = "captions.vtt"
+    address: str = ""
+    """Where the episode's folder lies for the world, without a slash at its end; empty where nobody knows."""
     facts: tuple[tuple[str, str], ...] = ()
     """What it was made with: name and value."""
     hue: int = 250
@@ -84,8 +100,7 @@ class IndexItem:
     slug: str
     title: str
     language: str
-    date: str
-    """ISO 8601, the day."""
+    date: date
     seconds: float
     summary: str
     tags: tuple[str, ...] = ()
@@ -101,6 +116,11 @@ class IndexPage:
     items: tuple[IndexItem, ...]
     hidden: Mapping[str, str] = field(default_factory=dict)
     """Episodes that cannot be shown, and why."""
+    cover: str = ""
+    """A file beside the page."""
+    address: str = ""
+    """Where the page lies for the world, without a slash at its end; empty where nobody else can reach it."""
+    hue: int = 250
 
 
 def episode_page(page: EpisodePage) -> bytes:
@@ -154,7 +174,3 @@ def _size(count: int) -> str:
 def _seconds(value: float) -> str:
     """Seconds for an attribute, to the millisecond: `12.5`."""
     return f"{value:.3f}".rstrip("0").rstrip(".")
-
-
-def total_seconds(items: Sequence[IndexItem]) -> float:
-    return sum(item.seconds for item in items)

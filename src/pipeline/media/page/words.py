@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,7 @@ class Words:
     back: str
     forward: str
     skip: str
+    episode: str
     episodes: str
     none_yet: str
     subscribe: str
@@ -29,7 +32,14 @@ class Words:
     nothing_found: str
     not_shown: str
     unsupported: str
-    minutes: str
+    files: Mapping[str, str]
+    """What lies beside a page, by its name without its ending."""
+    months: tuple[str, ...]
+    day: str
+    """How a day is written: `{day}`, `{month}`, `{year}`."""
+
+    def written(self, date: date) -> str:
+        return self.day.format(day=date.day, month=self.months[date.month - 1], year=date.year)
 
 
 ENGLISH = Words(
@@ -42,11 +52,12 @@ ENGLISH = Words(
     listen="Listen",
     watch="Watch",
     play_from="Play from",
-    follow="Follow the sound",
+    follow="Follow along",
     speed="Speed",
     back="Back 15 seconds",
     forward="Forward 15 seconds",
     skip="Skip to the transcript",
+    episode="episode",
     episodes="episodes",
     none_yet="There are no episodes yet. Put a topic into input/ and run make pipeline.",
     subscribe="Subscribe",
@@ -55,7 +66,29 @@ ENGLISH = Words(
     nothing_found="Nothing found.",
     not_shown="Not shown",
     unsupported="Not in the notes of this topic",
-    minutes="min",
+    files={
+        "audio": "Sound",
+        "video": "Film",
+        "video-tall": "Film, upright",
+        "captions": "Captions",
+        "transcript": "Transcript",
+        "script": "Script",
+    },
+    months=(
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ),
+    day="{day} {month} {year}",
 )
 PORTUGUESE = Words(
     language="pt-BR",
@@ -67,11 +100,12 @@ PORTUGUESE = Words(
     listen="Ouvir",
     watch="Assistir",
     play_from="Tocar a partir de",
-    follow="Acompanhar o áudio",
+    follow="Acompanhar",
     speed="Velocidade",
     back="Voltar 15 segundos",
     forward="Avançar 15 segundos",
     skip="Ir para a transcrição",
+    episode="episódio",
     episodes="episódios",
     none_yet="Ainda não há episódios. Coloque um tema em input/ e execute make pipeline.",
     subscribe="Assinar",
@@ -80,7 +114,29 @@ PORTUGUESE = Words(
     nothing_found="Nada encontrado.",
     not_shown="Não exibidos",
     unsupported="Não consta nas notas deste tema",
-    minutes="min",
+    files={
+        "audio": "Áudio",
+        "video": "Vídeo",
+        "video-tall": "Vídeo vertical",
+        "captions": "Legendas",
+        "transcript": "Transcrição",
+        "script": "Roteiro",
+    },
+    months=(
+        "janeiro",
+        "fevereiro",
+        "março",
+        "abril",
+        "maio",
+        "junho",
+        "julho",
+        "agosto",
+        "setembro",
+        "outubro",
+        "novembro",
+        "dezembro",
+    ),
+    day="{day} de {month} de {year}",
 )
 
 

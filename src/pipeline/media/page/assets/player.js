@@ -5,11 +5,13 @@
 (() => {
   document.documentElement.classList.add("js");
   const sound = document.getElementById("sound");
-  if (sound) listen(sound);
+  if (sound) listen([sound, document.getElementById("film")].filter(Boolean));
   const find = document.getElementById("find");
   if (find) search(find);
 
-  function listen(sound) {
+  // Sound and film say the same at the same time: only one of them plays, and the other goes on where it was left.
+  function listen(media) {
+    let active = media[0];
     const words = [...document.querySelectorAll(".w")];
     const starts = words.map((word) => Number(word.dataset.start));
     const chapters = [...document.querySelectorAll(".chapters a")];
@@ -19,10 +21,10 @@
 
     document.querySelector(".controls").hidden = false;
     for (const button of document.querySelectorAll("[data-skip]")) {
-      button.addEventListener("click", () => { sound.currentTime += Number(button.dataset.skip); });
+      button.addEventListener("click", () => skip(Number(button.dataset.skip)));
     }
     document.getElementById("speed").addEventListener("change", (event) => {
-      sound.playbackRate = Number(event.target.value);
+      for (const medium of media) medium.playbackRate = Number(event.target.value);
     });
 
     document.addEventListener("click", (event) => {
@@ -34,18 +36,33 @@
     });
     document.addEventListener("keydown", (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, audio, video")) return;
-      if (event.key === "k") sound.paused ? sound.play() : sound.pause();
-      else if (event.key === "j") sound.currentTime -= 15;
-      else if (event.key === "l") sound.currentTime += 15;
+      if (event.key === "k") active.paused ? play() : active.pause();
+      else if (event.key === "j") skip(-15);
+      else if (event.key === "l") skip(15);
       else return;
       event.preventDefault();
     });
 
+    function play() {
+      active.play().catch(() => {});  // a browser may want a click first
+    }
+
+    function skip(seconds) {
+      active.currentTime = Math.max(0, active.currentTime + seconds);
+    }
+
     function moveTo(seconds) {
       // A hair later, so that the word itself is the one that is marked.
-      sound.currentTime = seconds + 0.005;
-      sound.play().catch(() => {});  // a browser may want a click first
+      active.currentTime = seconds + 0.005;
+      play();
       show();
+    }
+
+    function turnTo(medium) {
+      if (medium === active) return;
+      active.pause();
+      if (medium.currentTime < 0.1) medium.currentTime = active.currentTime;
+      active = medium;
     }
 
     // The last word that has begun: a search by halves, because an hour has nine thousand.
@@ -59,7 +76,7 @@
     }
 
     function show() {
-      const time = sound.currentTime;
+      const time = active.currentTime;
       const now = wordAt(time);
       if (now === current) return;
       const before = words[current], word = words[now];
@@ -69,7 +86,8 @@
       if (line !== lineBefore) {
         lineBefore?.classList.remove("now");
         line?.classList.add("now");
-        if (line && follow.checked && !sound.paused) {
+        // Who watches is not scrolled away from the film.
+        if (line && follow.checked && !active.paused && active.tagName === "AUDIO") {
           line.scrollIntoView({ block: "center", behavior: calm.matches ? "auto" : "smooth" });
         }
         for (const [index, chapter] of chapters.entries()) {
@@ -82,13 +100,19 @@
     }
 
     // timeupdate comes four times a second, too seldom for words; frames come while there is something to see.
-    function run() { show(); if (!sound.paused && !sound.ended) requestAnimationFrame(run); }
-    sound.addEventListener("play", run);
-    sound.addEventListener("seeked", show);
-    sound.addEventListener("timeupdate", show);
+    function run() { show(); if (!active.paused && !active.ended) requestAnimationFrame(run); }
+    for (const medium of media) {
+      medium.addEventListener("play", () => { turnTo(medium); run(); });
+      for (const moved of ["seeked", "timeupdate"]) {
+        medium.addEventListener(moved, () => { if (medium === active) show(); });
+      }
+    }
 
     const asked = /^#t=([\d.]+)$/.exec(location.hash);
-    if (asked) sound.addEventListener("loadedmetadata", () => { sound.currentTime = Number(asked[1]) + 0.005; }, { once: true });
+    if (asked) {
+      const begin = () => { active.currentTime = Number(asked[1]) + 0.005; };
+      active.readyState ? begin() : active.addEventListener("loadedmetadata", begin, { once: true });
+    }
   }
 
   function search(find) {

@@ -15,7 +15,7 @@ from pipeline.stages.casting import Preferences
 from pipeline.stages.mix import Sound
 from pipeline.stages.pictures import Easel, Shape
 from pipeline.stages.video import Spec
-from pipeline.studio import Folders, Studio
+from pipeline.studio import Folders, SharedGpu, Studio
 from pipeline.text import pronunciations
 from pipeline.text.picture_prompts import Look
 from pipeline.text.style_file import load_style
@@ -37,8 +37,9 @@ def make_studio(
     auto: bool = False,
     fails_unsupported: bool = False,
     illustrator: Illustrator | None = None,
-    shapes: tuple[Shape, ...] = (Shape("", 320, 180),),
+    shapes: tuple[Shape, ...] = (Shape("", 320, 176),),
     films: tuple[Spec, ...] = (),
+    shared_gpu: SharedGpu | None = None,
     stop: Event | None = None,
 ) -> Studio:
     """A studio over `project` with an `input` folder; `said` is the text of a pronunciations file."""
@@ -74,6 +75,7 @@ def make_studio(
         threads=threads,
         open_at_once=6,
         stop=stop or Event(),
+        shared_gpu=shared_gpu,
     )
 
 

@@ -6,6 +6,7 @@ It is read as it is decoded: an hour takes no more memory than a minute.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def frames(
         # A sample of the file is never heard twice, nor is one made up at its end, whatever the resampler keeps back.
         frame = waiting.read(count, partial=True) if count else None
         if frame is not None:
-            frame.pts, given = given, given + frame.samples
+            frame.pts, frame.time_base, given = given, Fraction(1, rate), given + frame.samples
         return frame
 
     # Never guessed from the bytes: among what FFmpeg can read are lists of other files.

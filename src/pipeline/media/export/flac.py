@@ -1,0 +1,55 @@
+"""FLAC with a cover and chapters: of the lossless programme sample for sample, else of what is heard of the MP3."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.media.encode import vorbis_comments
+from pipeline.media.export.source import About, Sound, begin, encode_into
+from pipeline.media.pcm import MP3_RATE
+
+if TYPE_CHECKING:
+    from av.container import OutputContainer
+
+_FRAME_SAMPLES = 4608
+"""What FFmpeg's encoder puts into one frame at 44.1 kHz."""
+
+
+def write(path: Path, sound: Sound, about: About, tick: Callable[[int], None]) -> None:
+    """See `export.Write`."""
+    import av
+
+    with av.open(str(path), "w", format="flac", options={"fflags": "+bitexact"}) as container:
+        container.metadata.update(vorbis_comments(about.tags, about.chapters))
+        if sound.form == "flac":
+            _copy(container, sound, about, tick)
+        else:
+            _encode(container, sound, about, tick)
+
+
+def _encode(container: OutputContainer, sound: Sound, about: About, tick: Callable[[int], None]) -> None:
+    import av
+
+    options = {"flags": "+bitexact"}
+    stream = container.add_stream("flac", rate=MP3_RATE, layout="mono", options=options)
+    stream.format = av.AudioFormat("s16")
+    begin(container, about.cover)
+    encode_into(container, stream, _FRAME_SAMPLES, sound, tick)
+
+
+def _copy(container: OutputContainer, sound: Sound, about: About, tick: Callable[[int], None]) -> None:
+    """The same frames under another head."""
+    import av
+
+    with sound.path.open("rb") as file, av.open(file, "r", format="flac") as source:
+        of = source.streams.audio[0]
+        stream = container.add_stream_from_template(of)
+        begin(container, about.cover)
+        for packet in source.demux(of):
+            if packet.dts is not None:  # the last one is empty
+                size = packet.size
+                packet.stream = stream
+                container.mux(packet)
+                tick(size)

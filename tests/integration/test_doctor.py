@@ -21,6 +21,7 @@ from pipeline.doctor.finding import Finding
 from pipeline.doctor.servers import Server, Visit, is_ollama, is_piper
 from pipeline.net.session import Service
 from pipeline.net.tls import Tls
+from tests.fakes import a1111
 from tests.fakes.authority import Authority, Shown, self_signed, serving
 
 ROOT = Path(__file__).parents[2]
@@ -309,11 +310,50 @@ def test_the_checks_of_a_project_have_stable_names_and_each_fault_has_its_remedy
 
     assert [one.check for one in told] == [
         "version", "settings", "TLS", "machine", "cores", "memory", "cache", "GPU", "input", "output", "data", "disk",
-        "proxies", "Ollama address", "Ollama", "writing", "Piper address", "Piper", "speaking", "clock",
+        "proxies", "Ollama address", "Ollama", "writing", "Piper address", "Piper", "speaking", "pictures", "drawing",
+        "clock",
     ]  # fmt: skip
     assert {one.check for one in told if one.bad} == {"Ollama", "writing", "Piper", "speaking"}
     assert all(one.todo for one in told if one.bad)
     assert json.dumps([[one.check, one.state, one.found, one.todo] for one in told])
+
+
+def drawing(project: Path, **environ: str) -> dict[str, Finding]:
+    told = {one.check: one for one in doctor.examine(project, {**SERVERS, **environ}, quick=False)}
+    return {check: one for check, one in told.items() if check in {"Stable Diffusion", "pictures", "drawing"}}
+
+
+def test_without_stable_diffusion_cards_are_set_and_proven(project: Path) -> None:
+    told = drawing(project)
+    assert {check: one.state for check, one in told.items()} == {"pictures": "ok", "drawing": "ok"}
+    assert "Stable Diffusion is off" in told["pictures"].found
+
+
+def test_a_stable_diffusion_that_is_wanted_and_away_is_worth_a_word(project: Path) -> None:
+    told = drawing(project, SD_ENABLED="true", SD_BASE_URL="http://127.0.0.1:9")
+    assert {check: one.state for check, one in told.items()} == {
+        "Stable Diffusion": "note", "pictures": "note", "drawing": "ok",
+    }  # fmt: skip
+    assert "cards are set" in told["pictures"].found
+
+
+def test_a_stable_diffusion_that_answers_draws_a_picture(project: Path) -> None:
+    fake = a1111.FakeA1111(user="me", password="hush")  # of a server that lives as long as this test
+    with a1111.serving(fake) as url:
+        told = drawing(project, SD_ENABLED="true", SD_BASE_URL=url, SD_AUTH="me:hush")
+        assert {one.state for one in told.values()} == {"ok"}
+        assert len(fake.asked) == 1
+        refused = drawing(project, SD_ENABLED="true", SD_BASE_URL=url, SD_AUTH="me:wrong")
+    assert "it asks who calls" in refused["Stable Diffusion"].found
+    assert "SD_AUTH" in refused["Stable Diffusion"].todo
+    assert "hush" not in f"{told} {refused}"
+
+
+def test_another_program_on_its_port_is_told(project: Path, httpserver: HTTPServer) -> None:
+    serve_ollama(httpserver, "gemma3:4b")
+    told = drawing(project, SD_ENABLED="true", SD_BASE_URL=httpserver.url_for("").rstrip("/"))
+    assert "is not a Stable Diffusion server" in told["Stable Diffusion"].found
+    assert "Ollama" in told["Stable Diffusion"].found
 
 
 def test_a_quick_look_asks_who_is_there_and_has_nothing_made(project: Path, httpserver: HTTPServer) -> None:

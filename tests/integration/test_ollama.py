@@ -16,7 +16,9 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from pipeline.engines.ollama import Ollama, parameters_of
+from pipeline.engines.retrying import RetryingWriter
 from pipeline.errors import EngineError, EngineNonsense, EngineRefused, EngineUnavailable, Interrupted
+from pipeline.net.retry import Policy
 from pipeline.ports import Question
 from tests.integration.writer_contract import HELLO, check_writer
 
@@ -130,6 +132,20 @@ def test_every_question_is_bounded_seeded_and_thoughtless(httpserver: HTTPServer
     assert sent["options"] == {"num_ctx": 2048, "num_predict": 30, "seed": 4, "temperature": 0.5}
     assert (sent["format"], sent["keep_alive"]) == (schema, 300)
     assert (sent["stream"], sent["think"], sent["truncate"]) == (True, False, False)
+
+
+def test_it_gives_the_memory_back_when_asked_to(httpserver: HTTPServer) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def handler(request: Request) -> Response:
+        asked.append(json.loads(request.data))
+        return Response(json.dumps({"model": "gemma3:4b", "response": "", "done": True, "done_reason": "unload"}))
+
+    httpserver.expect_request("/api/generate", method="POST").respond_with_handler(handler)
+    writer = ollama(httpserver.url_for(""))
+    assert writer.unload() is True
+    assert RetryingWriter(writer, policy=Policy(), stop=Event()).unload() is True
+    assert [(one["model"], one["keep_alive"]) for one in asked] == [("gemma3:4b", 0)] * 2
 
 
 def test_the_key_is_sent_as_a_bearer(httpserver: HTTPServer) -> None:

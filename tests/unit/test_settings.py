@@ -258,6 +258,18 @@ BAD: dict[str, tuple[dict[str, object], str]] = {
         {"toml": "voices = [1]"},
         f"{T}:1 voices: not a table of languages and voices; write it like voices.pt = 'pt_BR-faber-medium'",
     ),
+    "credentials without a password": (
+        {"environ": {"SD_AUTH": "hush"}},
+        "environment SD_AUTH: not a user and a password; write it like user:password",
+    ),
+    "a size that models do not draw": (
+        {"toml": "sd_width = 770"},
+        f"{T}:1 sd_width: 770 is not a multiple of 8, which models draw in; write 768",
+    ),
+    "films": (
+        {"toml": 'video = "widescreen"'},
+        f"{T}:1 video: 'widescreen' is not one of off, wide, tall, both",
+    ),
     "dotenv name": (
         {"dotenv": "ollama_model=x"},
         ".env:1 ollama_model: no such setting; did you mean OLLAMA_MODEL?",

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from pipeline.errors import SettingsError
 from pipeline.settings.facts import Facts, all_facts
-from pipeline.settings.model import Settings
+from pipeline.settings.model import NotANumber, Settings
 from pipeline.settings.sources import (
     DOTENV,
     TOML,
@@ -92,7 +92,7 @@ def _problem(facts: Facts, value: object, said: object) -> str:
     if facts.choices:
         near = get_close_matches(str(value).lower(), facts.choices, n=1)
         return f"{shown} is not {facts.wants}{f'; did you mean {near[0]}?' if near else ''}"
-    if facts.wants:
+    if facts.wants and (isinstance(said, NotANumber) or not isinstance(said, ValueError)):
         return f"{shown} is not {facts.wants}"
     if isinstance(said, ValueError):
         return str(said)

@@ -20,6 +20,10 @@ from pipeline.text.names import is_style_name, is_voice_name
 _DURATION = re.compile(r"-?\d+|-?(?:\d+(?:\.\d+)?(?:h|m|s|ms))+")
 
 
+class NotANumber(ValueError):
+    """Said of what a setting's type does not allow; the message tells what it does."""
+
+
 def _url(value: str) -> str:
     text = value.strip()
     try:
@@ -125,7 +129,7 @@ def _side(value: int) -> int:
 def _number(value: object) -> object:
     # Python takes true for 1 and 1_0 for 10; nobody who writes settings means that.
     if isinstance(value, bool) or (isinstance(value, str) and "_" in value):
-        raise ValueError("not a number")
+        raise NotANumber("not a number")
     return value
 
 

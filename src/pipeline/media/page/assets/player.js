@@ -19,7 +19,6 @@
     const calm = matchMedia("(prefers-reduced-motion: reduce)");
     let current = -1;
 
-    document.querySelector(".controls").hidden = false;
     for (const button of document.querySelectorAll("[data-skip]")) {
       button.addEventListener("click", () => skip(Number(button.dataset.skip)));
     }
@@ -119,7 +118,6 @@
     const items = [...document.querySelectorAll(".shelf > li")];
     const texts = items.map((item) => plain(item.textContent));
     const nothing = document.getElementById("nothing");
-    find.parentElement.hidden = false;
     find.addEventListener("input", () => {
       const wanted = plain(find.value).split(/\s+/).filter(Boolean);
       let shown = 0;

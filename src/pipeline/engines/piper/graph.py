@@ -16,9 +16,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from piper.patch_voice_with_alignment import add_alignment_output
 
-from pipeline.engines.piper import windows
+from pipeline.engines.piper.decoder import Decoder, part
 from pipeline.engines.piper.network import NOISE_START
-from pipeline.engines.piper.windows import Decoder
 
 # A medium voice draws 192 numbers a frame of 256 samples, 16,500 a second of sound: the pool holds a minute of
 # speech before it comes round. 4 MB.
@@ -57,7 +56,7 @@ def prepare(model: onnx.ModelProto, *, in_parts: bool = False) -> VoiceGraph:
         tells_lengths = len(model.graph.output) > 1
     replaced = _replace_noise(model)
     repeatable = not _has_random_nodes(model.graph)
-    decoder = windows.part(model) if in_parts else None
+    decoder = part(model) if in_parts else None
     return VoiceGraph(model.SerializeToString(), tells_lengths, repeatable, replaced > 0, decoder)
 
 

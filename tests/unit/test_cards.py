@@ -266,9 +266,17 @@ def test_a_size_that_is_none_is_refused(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("title", ["月はなぜ光るのか", "لماذا السماء زرقاء", "למה השמיים כחולים"])
-def test_a_script_that_the_fonts_do_not_have_is_refused_by_name(title: str) -> None:
-    with pytest.raises(EngineRefused, match="no letter"):
-        Cards().draw(PictureRequest("", width=320, height=180, title=title))
+def test_a_text_that_no_font_has_is_left_out_and_said(title: str) -> None:
+    pixels = set()
+    for seed in range(8):
+        made = Cards().draw(PictureRequest("", width=320, height=180, title=title, seed=seed))
+        assert "have no letter" in made.details["without letters"]
+        assert "config/pictures.toml" in made.details["without letters"]
+        image = Image.open(io.BytesIO(made.png)).convert("RGB")
+        assert image.size == (320, 180)
+        assert len(image.getcolors(1 << 16) or []) > 3  # artwork, and no bare plate
+        pixels.add(made.png)
+    assert len(pixels) > 4
 
 
 def test_a_title_of_pictographs_alone_is_a_card_without_words() -> None:

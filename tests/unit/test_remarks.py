@@ -38,6 +38,12 @@ NOT_MET = {"met": False, "asked_seconds": 180.0, "reached_seconds": 126.4, "why_
         ({"length": None, "script": {"claims": None}}, ""),
         ({"script": {"claims": {"unsupported": []}}}, ""),
         ({"script": {"claims": {"unsupported": [4]}}}, "a sentence is in none of the notes"),
+        ({"pictures": {"cover": {"without letters": "no 月"}}}, "pictures without words: no 月"),
+        (
+            {"pictures": {"cover": {}, "shapes": [{"segments": [{"seed": 1}, {"without letters": "no 月"}]}]}},
+            "a picture without words: no 月",
+        ),
+        ({"pictures": {"cover": {"seed": 1}, "shapes": [{"segments": [{"seed": 1}]}]}}, ""),
         (
             {"length": NOT_MET, "script": {"claims": {"unsupported": [1, 4, 5]}}},
             "shorter than asked: 2:06 of 3:00, because the notes hold no more; 3 sentences are in none of the notes",

@@ -1,6 +1,6 @@
 """Cards as an illustrator: pictures made of the script's own words, on any machine, in a tenth of a second.
 
-Nothing can be down here. What can fail is a letter that no font has, and a size that is none.
+Nothing can be down here. What can fail is a size that is none; a text that no font has the letters for is left out.
 """
 
 from __future__ import annotations
@@ -66,9 +66,19 @@ class Cards:
                 hint=f"Sides are {_SMALLEST} to {_LARGEST:,} pixels, and one is at most four times the other.",
             )
         from pipeline.media.cards import press
+        from pipeline.media.cards.lettering import NoLetters
 
-        made = press.printed(_card(request), fonts=self._fonts, scheme=self._scheme)
+        card = _card(request)
+        without = ""
+        try:
+            made = press.printed(card, fonts=self._fonts, scheme=self._scheme)
+        except NoLetters as refused:
+            # An episode is not lost for want of a font: its pictures have no words, and its manifest says why.
+            made = press.printed(card, fonts=self._fonts, scheme=self._scheme, lettered=False)
+            without = f"{refused.what}. {refused.hint}"
         details = {"layout": made.layout, "artwork": made.artwork}
+        if without:
+            details["without letters"] = without
         if made.left_out:
             details["left out"] = " ".join(made.left_out)
         if made.cut:

@@ -11,7 +11,7 @@ _ENOUGH = 0.8
 
 def remark_on(manifest: Mapping[str, Any]) -> str:
     """Everything that is not as it was asked for, in a line; nothing where all is."""
-    return "; ".join([*_length(manifest), *_claims(manifest)])
+    return "; ".join([*_length(manifest), *_claims(manifest), *_pictures(manifest)])
 
 
 def _length(manifest: Mapping[str, Any]) -> Iterator[str]:
@@ -37,6 +37,17 @@ def _claims(manifest: Mapping[str, Any]) -> Iterator[str]:
             yield (
                 f"{len(rest) + 1} sentences are in none of the notes" if rest else "a sentence is in none of the notes"
             )
+
+
+def _pictures(manifest: Mapping[str, Any]) -> Iterator[str]:
+    match manifest:
+        case {"pictures": {"cover": {"without letters": str(why)}}}:
+            yield f"pictures without words: {why}"
+        case {"pictures": {"shapes": [*shapes]}}:
+            cards = (card for shape in shapes if isinstance(shape, dict) for card in shape.get("segments") or ())
+            why = next((card["without letters"] for card in cards if card.get("without letters")), "")
+            if why:
+                yield f"a picture without words: {why}"
 
 
 def _clock(seconds: float) -> str:

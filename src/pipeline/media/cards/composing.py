@@ -97,7 +97,7 @@ class _Set:
 
 
 def compose(card: Card, layout: Layout, typecase: Typecase) -> Composition:
-    """Every line of the card. Raises EngineRefused where a face for a letter is wanting."""
+    """Every line of the card. Raises NoLetters where a face for a letter is wanting."""
     return _Composing(card, layout, typecase).composition()
 
 

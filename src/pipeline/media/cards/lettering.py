@@ -22,6 +22,11 @@ from pipeline.media.cards.coverage import characters_of
 from pipeline.media.cards.font_file import FontFile
 from pipeline.media.cards.wording import clusters, wording
 
+
+class NoLetters(EngineRefused):
+    """A text that cannot be set: a letter that no font has, or a direction that this Pillow does not know."""
+
+
 SERIF, SANS, TEXT, ITALIC = "cards-serif-display", "cards-sans-display", "cards-sans-text", "cards-serif-italic"
 BUNDLED = (SERIF, SANS, TEXT, ITALIC)
 
@@ -132,7 +137,7 @@ class Typecase:
 
     def _runs(self, text: str, first: str) -> list[tuple[Face, str]]:
         if not shapes_scripts() and wording(text).right_to_left:
-            raise EngineRefused(
+            raise NoLetters(
                 "this Pillow has no Raqm, and without it text from right to left cannot be set",
                 where="cards",
                 hint="Install Pillow from its wheels, which have it.",
@@ -144,7 +149,7 @@ class Typecase:
         if missing := self.missing(text):
             raise _no_glyphs(missing)
         if wording(text).right_to_left:
-            raise EngineRefused(
+            raise NoLetters(
                 f"no font has all the letters of “{text}”, which runs from right to left",
                 where="cards",
                 hint="Give a font that has them all, digits and punctuation too (`fonts` in config/pictures.toml).",
@@ -168,12 +173,12 @@ class Typecase:
         return found
 
 
-def _no_glyphs(missing: str) -> EngineRefused:
+def _no_glyphs(missing: str) -> NoLetters:
     first = missing[0]
     named = unicodedata.name(first, f"U+{ord(first):04X}")
     count = len(clusters(missing))
     others = f" and {count - 1} more" if count > 1 else ""
-    return EngineRefused(
+    return NoLetters(
         f"the cards' fonts have no letter “{first}” ({named}){others}",
         where="cards",
         hint="They have Latin, Greek and Cyrillic. Give a font that has it: `fonts` in config/pictures.toml.",

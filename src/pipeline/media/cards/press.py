@@ -67,12 +67,15 @@ class Proof:
         return image
 
 
-def printed(card: Card, *, fonts: Sequence[FontFile] = (), scheme: Scheme | None = None) -> Printed:
+def printed(
+    card: Card, *, fonts: Sequence[FontFile] = (), scheme: Scheme | None = None, lettered: bool = True
+) -> Printed:
     """The card as a PNG; the same bytes for the same card with the same fonts and libraries.
 
-    `fonts` are asked for letters that the bundled ones do not have. Raises EngineRefused for a letter that none has.
+    `fonts` are asked for letters that the bundled ones do not have. Raises NoLetters for a letter that none has; not
+    `lettered` is the artwork alone.
     """
-    made = proof(card, fonts=fonts, scheme=scheme)
+    made = proof(card, fonts=fonts, scheme=scheme, lettered=lettered)
     return Printed(
         png_of(made.picture()),
         made.layout,
@@ -82,15 +85,20 @@ def printed(card: Card, *, fonts: Sequence[FontFile] = (), scheme: Scheme | None
     )
 
 
-def proof(card: Card, *, fonts: Sequence[FontFile] = (), scheme: Scheme | None = None) -> Proof:
+def proof(card: Card, *, fonts: Sequence[FontFile] = (), scheme: Scheme | None = None, lettered: bool = True) -> Proof:
     """As `printed`, with everything that led to it."""
     colours = palette.palette_of(card.title, hue_of(card.title), scheme)
     kind = Dice(card.title, "artwork").choice("kind", tuple(artwork.KINDS))
     shape = shape_of(card.width, card.height)
-    fitting = [name for name in LAYOUTS if kind not in artwork.MASSIVE or name not in LETTERS_LOW[shape]]
+    fitting = [
+        name
+        for name in LAYOUTS
+        if (kind not in artwork.MASSIVE or name not in LETTERS_LOW[shape])
+        and (lettered or LAYOUTS[name][shape].plate is None)  # a plate is there for letters
+    ]
     name = Dice(card.seed, card.kind, "layout").choice("layout", fitting)
     layout = LAYOUTS[name][shape]
-    composition = compose(card, layout, Typecase(card.language, fonts))
+    composition = compose(card, layout, Typecase(card.language, fonts)) if lettered else Composition((), (), ())
     unit = min(card.width, card.height)
     canvas = artwork.Canvas(
         card.width,

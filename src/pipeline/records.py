@@ -34,6 +34,9 @@ class Record:
     """`writer` and `voice` → the identity of the engine that made the episode, as plain data."""
     origin: Mapping[str, Any] | None = None
     """How a model came to write the script, as the manifest says it; empty where none did, None where nobody knows."""
+    manifests: tuple[str, ...] = ()
+    """SHA-256 of the manifest that was published last; while it is being published, also of the one that it replaces.
+    Kept apart from the episode, because a digest that lies beside what it proves can be formed anew with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,14 @@ class Records:
             trail = {str(place): [dict(step) for step in steps] for place, steps in raw["trail"].items()}
             engines = {str(name): dict(identity) for name, identity in raw.get("engines", {}).items()}
             origin = dict(raw["origin"]) if raw.get("origin") is not None else None
-            return Record(trail, tuple(map(str, raw["scripts"])), str(raw.get("identity", "")), engines, origin)
+            return Record(
+                trail,
+                tuple(map(str, raw["scripts"])),
+                str(raw.get("identity", "")),
+                engines,
+                origin,
+                tuple(map(str, raw.get("manifests", ()))),
+            )
         except (KeyError, TypeError, ValueError, AttributeError):
             return Record()
 
@@ -75,6 +85,7 @@ class Records:
                 "identity": record.identity,
                 "engines": record.engines,
                 "origin": record.origin,
+                "manifests": record.manifests,
             },
         )
 

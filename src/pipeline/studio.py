@@ -10,7 +10,7 @@ import errno
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -28,7 +28,7 @@ from pipeline.build.plan import Outlook, Trail, Verdict, look_through
 from pipeline.build.recipe import Flow, digest_of
 from pipeline.build.runner import Event, Job, Kind, Outcome, Runner
 from pipeline.build.seals import Seals, states_of
-from pipeline.build.store import Store, held
+from pipeline.build.store import Damaged, Store, held, is_key
 from pipeline.domain.topic import Mode, Topic
 from pipeline.edits import Edits
 from pipeline.engines.remembered import (
@@ -54,10 +54,11 @@ from pipeline.stages.publish import (
     Edition,
     Published,
     digest_on_disk,
+    is_one_bit_off,
+    look_at,
     publish,
     read_manifest,
     stale,
-    verify,
 )
 from pipeline.stages.script import RULES
 
@@ -160,6 +161,8 @@ class Checked:
     """Its script is a person's, and no run has taken it yet."""
     left: bool
     """No topic asks for it, so no run publishes it again."""
+    remarks: tuple[str, ...] = ()
+    """What is worth knowing and no fault."""
 
 
 class Returns(StrEnum):
@@ -480,6 +483,8 @@ class Studio:
                 # script and take it for a person's. The one that it replaces is ours for as long as it stands.
                 replaced = digest_on_disk(folder / SCRIPT)
                 scripts = (*((replaced,) if replaced in before and replaced != digest else ()), digest)
+            manifest, replaced = edition.manifest_sha256, digest_on_disk(folder / MANIFEST)
+            going = (replaced,) if replaced in record.manifests and replaced != manifest else ()
             now = replace(
                 record,
                 trail=trail,
@@ -487,10 +492,13 @@ class Studio:
                 identity=source_identity(work.topic),
                 engines=_engines_of(edition, record),
                 origin=dict(edition.origin or {}),
+                manifests=(*going, manifest),
             )
             if now != record:
                 self.records.save(work.slug, now)
             published = publish(edition, folder, ours={*before, digest})
+            if going:
+                self.records.save(work.slug, replace(now, manifests=(manifest,)))
             self._seal_episode(work, edition, published)
         self.failures.clear(work.slug)
         return published
@@ -592,19 +600,41 @@ class Studio:
         return Returns.STORED if writing and not any(verdict.make for verdict in writing) else Returns.ANEW
 
     def check(self) -> Iterator[Checked]:
-        """Every episode on disk, each of its files read and compared with its manifest."""
-        left = {one.slug for one in self.left(self.survey())}
-        for slug in self.episodes_on_disk():
-            folder = self.folders.output / slug
-            mine = self.edits.current(slug, self._ours(slug, self.records.load(slug)))
-            edited = mine is not None and digest_on_disk(folder / SCRIPT) == hashlib.sha256(mine).hexdigest()
-            files = read_manifest(folder).get("files")
-            entry = files.get(SCRIPT) if isinstance(files, dict) else None
-            waiting = edited and not (
-                isinstance(entry, dict) and entry.get("sha256") == digest_on_disk(folder / SCRIPT)
-            )
-            count = len(files) if isinstance(files, dict) else 0
-            yield Checked(slug, count, verify(folder, but=(SCRIPT,) if waiting else ()), waiting, slug in left)
+        """Every published episode, each of its files read and compared with its manifest, also where that is gone."""
+        asked = self.survey().asked
+        lost = {slug for slug in self.records.slugs() if self._has_lost_its_manifest(slug, asked)}
+        for slug in sorted({*self.episodes_on_disk(), *lost}):
+            yield self._checked(slug, left=slug not in asked)
+
+    def _has_lost_its_manifest(self, slug: str, asked: Collection[str]) -> bool:
+        folder = self.folders.output / slug
+        # A folder that is gone and that no topic asks for was done away with by a person.
+        missed = not (folder / MANIFEST).is_file() and (folder.is_dir() or slug in asked)
+        return missed and bool(self.records.load(slug).manifests)
+
+    def _checked(self, slug: str, *, left: bool) -> Checked:
+        folder = self.folders.output / slug
+        record = self.records.load(slug)
+        mine = self.edits.current(slug, self._ours(slug, record))
+        on_disk = digest_on_disk(folder / SCRIPT)
+        files = read_manifest(folder).get("files")
+        entry = files.get(SCRIPT) if isinstance(files, dict) else None
+        listed = entry if isinstance(entry, dict) else {}
+        edited = mine is not None and on_disk == hashlib.sha256(mine).hexdigest() and on_disk != listed.get("sha256")
+        found = look_at(folder, but=(SCRIPT,) if edited else (), published=record.manifests)
+        damage = self._damage(mine, slug, listed) if edited and mine is not None else ()
+        return Checked(slug, found.files, (*found.faults, *damage), edited, left, found.remarks)
+
+    def _damage(self, script: bytes, slug: str, listed: Mapping[str, object]) -> Iterator[str]:
+        """What looks like an edit and is rather damage, as far as what was published is still kept."""
+        artifact = self.store.find(str(listed["key"])) if is_key(listed.get("key")) else None
+        with suppress(Damaged, KeyError):
+            kept = self.edits.of(slug) if artifact is None else artifact.read(SCRIPT)
+            if kept is not None and is_one_bit_off(script, kept):
+                way = (
+                    f"pipeline rewrite {slug}" if artifact is not None else f"cp {self.edits.folder / slug}.md {SCRIPT}"
+                )
+                yield f"{SCRIPT} is one bit off what was published. If you did not edit it, bring it back before the next run: {way}"
 
     def failure(self, slug: str) -> Failure | None:
         return self.failures.of(slug)

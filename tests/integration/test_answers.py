@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -55,8 +56,30 @@ def status(folder: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
 
 
 def test_one_is_not_said_as_many(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (project / "output" / "bells" / "manifest.json").unlink()
+    (project / "input" / "bells.md").unlink()
+    shutil.rmtree(project / "output" / "bells")
     assert verified(project, capsys) == (0, ["1 episode, 9 files: all as their manifests say."])
+
+
+def test_an_episode_whose_manifest_is_gone_is_not_passed_over(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "output" / "bells" / "manifest.json").unlink()
+    shutil.rmtree(project / "output" / "the-log")
+    ended, said = verified(project, capsys)
+    assert ended == 1
+    assert said[:2] == ["bells: manifest.json is missing", "the-log: manifest.json is missing"]
+
+
+def test_a_file_of_somebody_s_own_is_told_and_no_fault(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "output" / "the-log" / "notes.txt").write_text("mine")
+    assert verified(project, capsys) == (
+        0,
+        [
+            "the-log: notes.txt is none of the episode's files",
+            "2 episodes, 18 files: all as their manifests say.",
+        ],
+    )
 
 
 def test_an_edit_is_no_alarm(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

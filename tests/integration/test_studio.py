@@ -729,10 +729,10 @@ def test_an_edit_that_no_run_has_taken_yet_is_no_fault(project: Project) -> None
     _edit(project, "the-log", "late", "early")
     (project.output / "the-log" / "audio.mp3").unlink()
     studio = make_studio(project.folder, voice=project.voice, writer=project.writer)
-    assert list(studio.check()) == [Checked("the-log", 9, ("audio.mp3 is missing",), edited=True, left=False)]
+    assert list(studio.check()) == [Checked("the-log", 10, ("audio.mp3 is missing",), edited=True, left=False)]
     project.built()
     studio = make_studio(project.folder, voice=project.voice, writer=project.writer)
-    assert list(studio.check()) == [Checked("the-log", 9, (), edited=False, left=False)]
+    assert list(studio.check()) == [Checked("the-log", 10, (), edited=False, left=False)]
 
 
 def test_an_edit_whose_topic_was_renamed_is_not_passed_over_in_silence(project: Project) -> None:

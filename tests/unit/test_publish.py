@@ -112,8 +112,22 @@ def test_a_damaged_artifact_is_not_published(store: Store, folder: Path) -> None
     [
         (lambda f: (f / "audio.mp3").unlink(), "audio.mp3 is missing"),
         (lambda f: (f / "audio.mp3").write_bytes(b"sounD"), "audio.mp3 is not what the manifest says"),
-        (lambda f: (f / MANIFEST).unlink(), "manifest.json is missing or cannot be read"),
-        (lambda f: (f / MANIFEST).write_text("{"), "manifest.json is missing or cannot be read"),
+        (
+            lambda f: (f / "audio.mp3").unlink() or (f / "audio.mp3").mkdir(),
+            "audio.mp3 cannot be read: it is no plain file",
+        ),
+        (lambda f: (f / MANIFEST).unlink(), "manifest.json is missing"),
+        (lambda f: (f / MANIFEST).write_text("{"), "manifest.json cannot be read: it is damaged"),
+        (lambda f: (f / MANIFEST).write_text("[" * 100_000), "manifest.json cannot be read: it is damaged"),
+        (lambda f: (f / MANIFEST).write_bytes(b"\xff\xfe{}"), "manifest.json cannot be read: it is damaged"),
+        (
+            lambda f: (f / MANIFEST).write_text("{}"),
+            "manifest.json cannot be read: it is damaged, or of another version",
+        ),
+        (
+            lambda f: (f / MANIFEST).unlink() or (f / MANIFEST).mkdir(),
+            "manifest.json cannot be read: it is no plain file",
+        ),
     ],
 )
 def test_verifying_finds_what_is_wrong(store: Store, folder: Path, harm, fault: str) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
@@ -139,7 +153,7 @@ def test_a_manifest_that_names_files_elsewhere_is_not_followed(folder: Path, tmp
     (folder / MANIFEST).write_text(
         json.dumps({"format": "media-pipeline/manifest/1", "files": {"../../secret": {"sha256": "0"}}})
     )
-    assert verify(folder) == ("../../secret is missing",)
+    assert verify(folder) == ("manifest.json names '../../secret', which is no name of a file here",)
 
 
 def test_what_a_killed_run_left_unfinished_goes_with_the_next_publishing(store: Store, folder: Path) -> None:

@@ -35,6 +35,11 @@ _KEY = re.compile(r"[0-9a-f]{64}")
 _HEADER_LIMIT_BYTES = 1 << 20
 
 
+def is_key(value: object) -> bool:
+    """Whether what was read somewhere can be an artifact's key: a key becomes a path."""
+    return isinstance(value, str) and _KEY.fullmatch(value) is not None
+
+
 class Damaged(Exception):
     """A stored artifact is not what it was when it was kept. The runner sets it aside and makes it again."""
 

@@ -247,6 +247,7 @@ def show_verification(studio: Studio, *, as_json: bool) -> int:
             {
                 "episodes": len(found),
                 "wrong": {one.slug: list(one.faults) for one in wrong},
+                "remarks": {one.slug: list(one.remarks) for one in found if one.remarks},
                 "edited_by_hand": [one.slug for one in found if one.edited],
                 "no_topic": [one.slug for one in found if one.left],
             }
@@ -256,6 +257,8 @@ def show_verification(studio: Studio, *, as_json: bool) -> int:
     for one in found:
         for fault in one.faults:
             out.say(f"{one.slug}: {fault}", style="red")
+        for remark in one.remarks:
+            out.say(f"{one.slug}: {remark}", style="yellow")
         if one.edited:
             taken = "no topic asks for it, so no run takes it" if one.left else "the next run takes it"
             out.say(f"{one.slug}: {SCRIPT} is edited by hand; {taken}", style="yellow")

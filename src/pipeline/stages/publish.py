@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
@@ -12,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.build.recipe import Artifact
+from pipeline.domain import manifest
+from pipeline.domain.manifest import Proof
 from pipeline.errors import InputError, StoreError
 from pipeline.files import disk_error, drop, make_folder, open_plain, remove_parts, settle, stage_chunks
 from pipeline.ports import IllustratorIdentity, VoiceIdentity, WriterIdentity
 
 MANIFEST = "manifest.json"
-MANIFEST_FORMAT = "media-pipeline/manifest/1"
+MANIFEST_FORMAT = manifest.FORMAT
 SCRIPT = "script.md"
 
 
@@ -70,8 +71,11 @@ class Edition:
         the same artifacts again gives the same bytes.
         """
         made_at = max((piece.artifact.made_at for piece in self.pieces.values()), default="")
-        manifest = {"format": MANIFEST_FORMAT, **self.about(), "made_at": made_at, "files": self.entries}
-        return (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode()
+        return manifest.dump({**self.about(), "made_at": made_at, "files": self.entries})
+
+    @property
+    def manifest_sha256(self) -> str:
+        return hashlib.sha256(self.manifest).hexdigest()
 
     def read(self, name: str) -> Iterable[bytes]:
         """A file's bytes, some at a time. Raises Damaged when the artifact is not what it was."""
@@ -91,7 +95,7 @@ class Published:
 def stale(edition: Edition, folder: Path) -> tuple[str, ...]:
     """The files in `folder` that are not what the edition says. Reads, changes nothing."""
     wrong = [name for name, entry in edition.entries.items() if digest_on_disk(folder / name) != entry["sha256"]]
-    if digest_on_disk(folder / MANIFEST) != hashlib.sha256(edition.manifest).hexdigest():
+    if digest_on_disk(folder / MANIFEST) != edition.manifest_sha256:
         wrong.append(MANIFEST)
     return tuple(wrong)
 
@@ -104,7 +108,7 @@ def publish(edition: Edition, folder: Path, *, ours: Collection[str]) -> Publish
     when an artifact turns out not to be what it was. The caller sees to it that no two publish here at once.
     """
     make_folder(folder)
-    before = read_manifest(folder)
+    before = _trusted_manifest(folder)
     owner = before.get("identity")
     if owner not in {None, edition.about().get("identity")}:
         raise InputError(
@@ -141,31 +145,99 @@ def publish(edition: Edition, folder: Path, *, ours: Collection[str]) -> Publish
 def read_manifest(folder: Path) -> dict[str, Any]:
     """What the manifest in `folder` says; empty where there is none that can be read."""
     try:
-        with open_plain(folder / MANIFEST) as file:
-            manifest = json.loads(file.read())
+        return dict(manifest.read(_bytes_of(folder / MANIFEST)).facts)
     except (OSError, StoreError, ValueError, RecursionError):
         return {}
-    return manifest if isinstance(manifest, dict) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A published episode as it lies there, compared with its manifest."""
+
+    files: int
+    """How many files the manifest lists."""
+    faults: tuple[str, ...]
+    """What is wrong, one line each; nothing when every file is as the manifest says."""
+    remarks: tuple[str, ...] = ()
+    """What is worth knowing and not wrong: files of somebody's own, a manifest that has no digest."""
 
 
 def verify(folder: Path, *, but: Collection[str] = ()) -> tuple[str, ...]:
-    """What is wrong with a published episode, one line each; nothing when every file is as its manifest says.
-    The files named in `but` are passed over.
+    """What is wrong with a published episode, one line each; see `look_at`."""
+    return look_at(folder, but=but).faults
+
+
+def look_at(folder: Path, *, but: Collection[str] = (), published: Collection[str] = ()) -> Look:
+    """Read every file of a published episode, and compare it with its manifest, and that with its own digest.
+
+    The files named in `but` are passed over. `published` holds the SHA-256 of every manifest that is known from
+    elsewhere to have been published here: by it a manifest is found out whose digest was formed anew. None of them
+    is no knowledge.
     """
-    manifest = read_manifest(folder)
-    files = manifest.get("files")
-    if manifest.get("format") != MANIFEST_FORMAT or not isinstance(files, dict) or not files:
-        return (f"{MANIFEST} is missing or cannot be read",)
-    faults = []
-    for name, entry in files.items():
-        if name in but:
-            continue
-        found = digest_on_disk(folder / name) if _is_file_name(name) else None
-        if found is None:
-            faults.append(f"{name} is missing")
-        elif not isinstance(entry, dict) or found != entry.get("sha256"):
-            faults.append(f"{name} is not what the manifest says")
-    return tuple(faults)
+    try:
+        data = _bytes_of(folder / MANIFEST)
+        found = manifest.read(data)
+    except FileNotFoundError:
+        return Look(0, (f"{MANIFEST} is missing",))
+    except StoreError as error:
+        return Look(0, (f"{MANIFEST} cannot be read: {error.what}",))
+    except (OSError, ValueError, RecursionError):
+        return Look(0, (f"{MANIFEST} cannot be read: it is damaged",))
+    files = found.facts.get("files")
+    if found.facts.get("format") != MANIFEST_FORMAT or not isinstance(files, dict) or not files:
+        return Look(0, (f"{MANIFEST} cannot be read: it is damaged, or of another version",))
+    faults = [f"{MANIFEST} names {name} twice" for name in found.twice]
+    remarks = []
+    # A record of the manifest is as good as a digest in it, and better.
+    known = hashlib.sha256(data).hexdigest() in published
+    if found.proof is Proof.BROKEN:
+        faults.append(f"{MANIFEST} was changed after it was published: its own digest does not fit")
+    elif published and not known:
+        but_holds = ", although its own digest fits" if found.proof is Proof.HOLDS else ""
+        faults.append(f"{MANIFEST} is not the one that was published last{but_holds}")
+    elif found.proof is Proof.ABSENT and not known:
+        remarks.append(f"{MANIFEST} has no digest of its own (an earlier version wrote it): what it says is not proven")
+    faults += [fault for name, entry in files.items() if name not in but for fault in _faults_of(folder, name, entry)]
+    remarks += [f"{name} is none of the episode's files" for name in _others(folder, {*files, MANIFEST})]
+    return Look(len(files), tuple(faults), tuple(remarks))
+
+
+def _bytes_of(path: Path) -> bytes:
+    """Raises FileNotFoundError, OSError, StoreError."""
+    with open_plain(path) as file:
+        return file.read()
+
+
+def _trusted_manifest(folder: Path) -> Mapping[str, Any]:
+    """What the manifest says, unless it is not as it was written: by it a folder is refused, and files are removed."""
+    try:
+        found = manifest.read(_bytes_of(folder / MANIFEST))
+    except (OSError, StoreError, ValueError, RecursionError):
+        return {}
+    return {} if found.proof is Proof.BROKEN else found.facts
+
+
+def _faults_of(folder: Path, name: str, entry: object) -> Iterable[str]:
+    if not _is_file_name(name):
+        yield f"{MANIFEST} names {name!r}, which is no name of a file here"
+        return
+    try:
+        found = digest_on_disk(folder / name)
+        length = (folder / name).stat().st_size if found is not None else 0
+    except StoreError as error:
+        yield f"{name} cannot be read: {error.what}"
+        return
+    except OSError:  # gone between one look and the next
+        found = None
+    if found is None:
+        yield f"{name} is missing"
+    elif not isinstance(entry, dict) or (found, length) != (entry.get("sha256"), entry.get("bytes")):
+        yield f"{name} is not what the manifest says"
+
+
+def _others(folder: Path, known: Collection[str]) -> list[str]:
+    """What else lies in the folder, but for what systems and unfinished runs hide there."""
+    return sorted(one.name for one in folder.iterdir() if one.name not in known and not one.name.startswith("."))
 
 
 def digest_on_disk(path: Path) -> str | None:
@@ -182,6 +254,13 @@ def digest_on_disk(path: Path) -> str | None:
 def _is_file_name(name: str) -> bool:
     """Whether a name in a manifest can be a file in its folder; a manifest is a file that anybody may have written."""
     return Path(name).name == name and name not in {".", ".."} and "\0" not in name
+
+
+def is_one_bit_off(found: bytes, kept: bytes) -> bool:
+    """Whether two texts differ in a single bit: what a failing disk or a bad copy does, and a person hardly ever."""
+    if len(found) != len(kept):
+        return False
+    return sum((one ^ other).bit_count() for one, other in zip(found, kept, strict=True)) == 1
 
 
 def _keep_off_edits(script: Path, ours: Collection[str]) -> None:

@@ -24,6 +24,7 @@ ALL = (
     "ten_thousand",
     "mixing",
     "video",
+    "pages",
     "speaking",
     "speech_server",
     "writing",

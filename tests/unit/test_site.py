@@ -480,7 +480,7 @@ def _change(folder: Path, **changes: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "written"), [("en", "3 February 2026"), ("pt-BR", "3 de fevereiro de 2026"), ("de", "3 February 2026")]
+    ("language", "written"), [("en", "3 Feb 2026"), ("pt-BR", "3 fev. 2026"), ("de", "3 Feb 2026")]
 )
 def test_a_day_is_written_as_people_write_it(language: str, written: str) -> None:
     item = page.IndexItem("a", "A", "en", date(2026, 2, 3), 9.0, "")

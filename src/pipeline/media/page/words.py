@@ -32,6 +32,8 @@ class Words:
     nothing_found: str
     not_shown: str
     unsupported: str
+    facts: Mapping[str, str]
+    """How what an episode was made with is called, by its English name."""
     files: Mapping[str, str]
     """What lies beside a page, by its name without its ending."""
     months: tuple[str, ...]
@@ -66,6 +68,7 @@ ENGLISH = Words(
     nothing_found="Nothing found.",
     not_shown="Not shown",
     unsupported="Not in the notes of this topic",
+    facts={},
     files={
         "audio": "Sound",
         "video": "Film",
@@ -74,20 +77,7 @@ ENGLISH = Words(
         "transcript": "Transcript",
         "script": "Script",
     },
-    months=(
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ),
+    months=("Jan", "Feb", "Mar", "Apr", "May", "June", "July", "Aug", "Sept", "Oct", "Nov", "Dec"),
     day="{day} {month} {year}",
 )
 PORTUGUESE = Words(
@@ -114,6 +104,7 @@ PORTUGUESE = Words(
     nothing_found="Nada encontrado.",
     not_shown="Não exibidos",
     unsupported="Não consta nas notas deste tema",
+    facts={"Voice": "Voz", "Writer": "Texto", "Pictures": "Imagens", "Pace": "Ritmo"},
     files={
         "audio": "Áudio",
         "video": "Vídeo",
@@ -122,21 +113,8 @@ PORTUGUESE = Words(
         "transcript": "Transcrição",
         "script": "Roteiro",
     },
-    months=(
-        "janeiro",
-        "fevereiro",
-        "março",
-        "abril",
-        "maio",
-        "junho",
-        "julho",
-        "agosto",
-        "setembro",
-        "outubro",
-        "novembro",
-        "dezembro",
-    ),
-    day="{day} de {month} de {year}",
+    months=("jan.", "fev.", "mar.", "abr.", "maio", "jun.", "jul.", "ago.", "set.", "out.", "nov.", "dez."),
+    day="{day} {month} {year}",
 )
 
 

@@ -53,6 +53,16 @@ def test_steps_beyond_the_most_are_a_fault_of_the_settings() -> None:
         load({"IMAGES_STEPS": "9", "IMAGES_MAX_STEPS": "8"})
 
 
+def test_steps_beyond_the_most_are_told_beside_a_misspelt_name() -> None:
+    with pytest.raises(SettingsError) as error:
+        load({"IMAGES_STEPS": "9", "IMAGES_MAX_STEPS": "8", "IMAGES_PRT": "1"})
+
+    assert error.value.problems == (
+        "IMAGES_PRT: no such setting; did you mean IMAGES_PORT?",
+        "IMAGES_STEPS: 9 is more than IMAGES_MAX_STEPS (8)",
+    )
+
+
 def test_every_setting_is_in_the_reference() -> None:
     page = (Path(__file__).parents[2] / "docs/reference/image-server.md").read_text("utf-8")
     for name, field in ImageSettings.model_fields.items():

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, Self
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
-from pipeline.errors import SettingsError
+from pipeline.environment import FromEnvironment, read
 
 PREFIX = "IMAGES_"
 
 
-class ImageSettings(BaseSettings):
+class ImageSettings(FromEnvironment):
     """Frozen. Made by `load`."""
-
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     host: str = Field(
         default="127.0.0.1", description="The address to listen on; 0.0.0.0 in a container.", min_length=1
@@ -71,42 +68,17 @@ class ImageSettings(BaseSettings):
         default="info", description="The least that is logged."
     )
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003  # the base class's signature
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """What `load` gives and nothing else: a variable that is misspelt must be seen, not passed over."""
-        return (init_settings,)
+    @model_validator(mode="after")
+    def _steps_within_the_most(self) -> Self:
+        if self.steps > self.max_steps:
+            raise PydanticCustomError(
+                "steps",
+                f"{PREFIX}STEPS: {{steps}} is more than {PREFIX}MAX_STEPS ({{most}})",
+                {"steps": self.steps, "most": self.max_steps},
+            )
+        return self
 
 
 def load(environment: Mapping[str, str] = os.environ) -> ImageSettings:
     """The settings; an empty variable is one that is not set. Raises SettingsError with every fault."""
-    known = ImageSettings.model_fields
-    values: dict[str, Any] = {}
-    problems = []
-    for variable, value in sorted(environment.items()):
-        name = variable.removeprefix(PREFIX).lower()
-        if not variable.startswith(PREFIX) or not value.strip():
-            continue
-        if name in known:
-            values[name] = value.strip()
-        else:
-            near = get_close_matches(name, known, n=1)
-            problems.append(
-                f"{variable}: no such setting{f'; did you mean {PREFIX}{near[0].upper()}?' if near else ''}"
-            )
-    try:
-        settings = ImageSettings(**values)
-    except ValidationError as error:
-        problems += [f"{PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]
-        raise SettingsError(problems) from error
-    if settings.steps > settings.max_steps:
-        problems.append(f"{PREFIX}STEPS: {settings.steps} is more than {PREFIX}MAX_STEPS ({settings.max_steps})")
-    if problems:
-        raise SettingsError(problems)
-    return settings
+    return read(ImageSettings, PREFIX, environment)

@@ -7,6 +7,7 @@ import asyncio
 import http.client
 import json
 import os
+import signal
 import socket
 import sys
 from collections.abc import Sequence
@@ -82,8 +83,17 @@ def serve(settings: SpeechSettings) -> None:
         # One worker: the voices are in memory once, and the metrics are one page.
         workers=1,
     )
-    Server(config).run()
-    telemetry.log().info("stopped")
+    # uvicorn sends itself the signal again once it is done, which would end the process as a kill does.
+    for told_to_stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(told_to_stop, _leave)
+    try:
+        Server(config).run()
+    finally:
+        telemetry.log().info("stopped")
+
+
+def _leave(_: int, __: FrameType | None) -> None:
+    sys.exit(0)
 
 
 def check_ready(settings: SpeechSettings) -> int:

@@ -67,6 +67,8 @@ def test_nothing_is_wider_than_the_window(tab: OpenTab, output: Path, name: str,
 
 
 def test_the_keyboard_alone_is_enough(episode: Tab) -> None:
+    episode.press("k", 75, text="k")
+    assert episode.evaluate("sound.paused") is True, "a key that nobody meant for the player"
     episode.press("Tab", 9)
     assert episode.evaluate("document.activeElement.className") == "skip"
     episode.press("Enter", 13, text="\r")

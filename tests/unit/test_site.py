@@ -20,7 +20,7 @@ from pipeline import site
 from pipeline.media import page
 from pipeline.media.page.words import words_for
 from pipeline.site.entries import entries_of
-from pipeline.site.feed import Channel, check_base_url, episode_guid, first_dates, podcast_guid, render
+from pipeline.site.feed import Channel, Earlier, check_base_url, earlier, episode_guid, podcast_guid, render
 
 CHANNEL = Channel(
     "Small talks", "Short and true.", "en-US", "https://example.org/podcast",
@@ -200,12 +200,13 @@ def test_newest_first_and_a_topic_s_own_date_counts(tmp_path: Path) -> None:
 def test_an_episode_made_anew_keeps_its_place(tmp_path: Path) -> None:
     publish(tmp_path, "first")
     site.bring_up_to_date(tmp_path, CHANNEL)
-    before = first_dates((tmp_path / "feed.xml").read_bytes())
+    before = earlier((tmp_path / "feed.xml").read_bytes())
     manifest = tmp_path / "first" / "manifest.json"
     manifest.write_text(manifest.read_text().replace("2026-11-21T06", "2027-01-01T06"))
     site.bring_up_to_date(tmp_path, CHANNEL)
-    after = first_dates((tmp_path / "feed.xml").read_bytes())
-    assert before == after == {str(episode_guid("input/first.md")): datetime(2026, 11, 21, 6, 45, 11, tzinfo=UTC)}
+    after = earlier((tmp_path / "feed.xml").read_bytes())
+    assert before == after
+    assert after.dates == {str(episode_guid("input/first.md")): datetime(2026, 11, 21, 6, 45, 11, tzinfo=UTC)}
 
 
 @pytest.mark.parametrize(
@@ -215,8 +216,21 @@ def test_an_episode_made_anew_keeps_its_place(tmp_path: Path) -> None:
         b'<!DOCTYPE x [<!ENTITY a "b">]><rss/>',
     ],
 )  # fmt: skip
-def test_what_is_no_feed_of_ours_gives_no_dates(feed: bytes) -> None:
-    assert first_dates(feed) == {}
+def test_what_is_no_feed_of_ours_tells_nothing(feed: bytes) -> None:
+    assert earlier(feed) == Earlier()
+
+
+def test_the_channel_keeps_its_guid_when_it_moves_and_gets_it_with_its_first_public_address(tmp_path: Path) -> None:
+    """It identifies the podcast for good: https://podcasting2.org/docs/podcast-namespace/tags/guid."""
+
+    def guid_at(base_url: str) -> str:
+        site.bring_up_to_date(tmp_path, replace(CHANNEL, base_url=base_url))
+        return str(ET.parse(tmp_path / "feed.xml").findtext(f"channel/{PODCAST}guid"))
+
+    at_home = guid_at("http://127.0.0.1:8000")
+    first = guid_at("https://example.org/podcast")
+    assert first == str(podcast_guid("https://example.org/podcast/feed.xml")) != at_home
+    assert guid_at("https://elsewhere.example") == first
 
 
 def test_values_have_the_lengths_that_apps_take(tmp_path: Path) -> None:
@@ -460,6 +474,16 @@ def test_values_are_escaped_everywhere() -> None:
     assert "<b>" not in html
     assert "49" not in html
     assert html.count("alert(1)") == html.count("&lt;script&gt;alert(1)") > 5
+
+
+def test_a_sentence_that_rests_on_no_note_is_marked_and_the_mark_is_explained() -> None:
+    lines = (page.Line(0.0, (page.Word("Said", 0.0),)), page.Line(1.0, (page.Word("Guessed", 1.0),), unsupported=True))
+    html = page.episode_page(an_episode(chapters=(page.Chapter("", 0.0, (lines,)),))).decode()
+    assert re.findall(r'class="line unsupported" title="([^"]+)"><[^>]+>(\w+)', html) == [
+        ("not in the notes of this topic", "Guessed")
+    ]
+    assert ">Underlined</span>: not in the notes of this topic." in html
+    assert "Underlined" not in page.episode_page(an_episode()).decode()
 
 
 @pytest.mark.parametrize(("language", "word"), [("pt-BR", "Transcrição"), ("pt", "Capítulos"), ("de", "Chapters")])

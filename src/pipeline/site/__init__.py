@@ -15,7 +15,7 @@ from pipeline.media import page
 from pipeline.media.colour import hue_of
 from pipeline.site.cover import bring_cover
 from pipeline.site.entries import Entry, Hidden, entries_of
-from pipeline.site.feed import Channel, check_base_url, first_dates, render
+from pipeline.site.feed import Channel, check_base_url, earlier, render
 
 __all__ = ["Channel", "Hidden", "Site", "bring_up_to_date", "check_base_url"]
 
@@ -51,7 +51,7 @@ def bring_up_to_date(output: Path, channel: Channel) -> Site:
     entries, hidden = entries_of(output)
     files: dict[str, bytes] = {f"assets/{name}": page.asset(name) for name in page.ASSETS}
     before = {name: _read(output / name) for name in (*files, FEED, INDEX)}
-    files[FEED] = render(channel, entries, first_dates(before[FEED]))
+    files[FEED] = render(channel, entries, earlier(before[FEED]))
     files[INDEX] = page.index_page(_index(channel, entries, {one.slug: one.why for one in hidden}))
     changed = [name for name, data in files.items() if before[name] != data]
     for name in changed:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from html import escape
@@ -73,11 +73,7 @@ class Channel:
     @property
     def public_url(self) -> str:
         """The base without a slash at its end; empty where only this machine can reach it."""
-        host = urlsplit(self.base_url).hostname or ""
-        with suppress(ValueError):
-            if ip_address(host).is_loopback:
-                return ""
-        return "" if host in {"", "localhost"} else self.base_url.rstrip("/")
+        return self.base_url.rstrip("/") if _is_public(self.base_url) else ""
 
 
 def podcast_guid(feed_url: str) -> UUID:
@@ -90,25 +86,36 @@ def episode_guid(identity: str) -> UUID:
     return uuid5(_EPISODES, identity)
 
 
-def first_dates(feed: bytes) -> dict[str, datetime]:
-    """When each episode, by its GUID, came out in an earlier feed, so that one made anew keeps its place. Empty for
-    what is no feed."""
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What an earlier feed has told the world already, and this one must go on telling."""
+
+    dates: Mapping[str, datetime] = field(default_factory=dict)
+    """When each episode, by its GUID, came out: one made anew keeps its place."""
+    guid: str = ""
+    """The channel's: given once, it stays, wherever the feed moves. Empty where only this machine could read it."""
+
+
+def earlier(feed: bytes) -> Earlier:
+    """What a feed of ours told; nothing for what is no feed."""
     try:
         # Ours has no DTD; entities in somebody else's are a way to fill the memory (billion laughs).
         root = Element("none") if b"<!DOCTYPE" in feed else fromstring(feed)  # noqa: S314
     except ParseError:
-        return {}
+        return Earlier()
     dates = {}
     for item in root.iter("item"):
         guid, date = item.findtext("guid"), item.findtext("pubDate")
         with suppress(ValueError):
             if guid and date:
                 dates[guid] = parsedate_to_datetime(date)
-    return dates
+    own = root.findtext(f"channel/{{{_NAMESPACES['xmlns:podcast']}}}guid", "")
+    return Earlier(dates, own if _is_public(root.findtext("channel/link", "")) else "")
 
 
-def render(channel: Channel, entries: Sequence[Entry], dates: Mapping[str, datetime] | None = None) -> bytes:
-    """The feed's bytes. `dates` holds when each episode, by its GUID, first came out."""
+def render(channel: Channel, entries: Sequence[Entry], before: Earlier | None = None) -> bytes:
+    """The feed's bytes. `before` is what the feed said that stood in its place."""
+    before = before or Earlier()
     feed = _Feed(
         title=_short(channel.title),
         link=f"{channel.base_url.rstrip('/')}/",
@@ -116,6 +123,7 @@ def render(channel: Channel, entries: Sequence[Entry], dates: Mapping[str, datet
         language=channel.language.lower(),
         feed_url=channel.feed_url,
         channel=channel,
+        guid=before.guid or str(podcast_guid(channel.feed_url)),
     )
     for entry in entries:
         guid = str(episode_guid(entry.identity))
@@ -125,7 +133,7 @@ def render(channel: Channel, entries: Sequence[Entry], dates: Mapping[str, datet
             title=_short(entry.title),
             link=f"{base}/index.html" if entry.has("index.html") else f"{base}/audio.mp3",
             description=_within(f"{entry.summary}\n\n{entry.notice}".strip(), _MOST_DESCRIPTION_BYTES),
-            pubdate=(dates or {}).get(guid, entry.date),
+            pubdate=before.dates.get(guid, entry.date),
             unique_id=guid,
             unique_id_is_permalink=False,
             enclosures=[Enclosure(f"{base}/audio.mp3", str(sound.bytes), "audio/mpeg")],
@@ -168,7 +176,7 @@ class _Feed(Rss201rev2Feed):  # type: ignore[misc]  # feedgenerator has no types
         if inner:
             handler.addQuickElement("itunes:category", None, {"text": inner})
         handler.endElement("itunes:category")
-        handler.addQuickElement("podcast:guid", str(podcast_guid(channel.feed_url)))
+        handler.addQuickElement("podcast:guid", self.feed["guid"])
         handler.addQuickElement("podcast:locked", "no")
         handler.addQuickElement("podcast:medium", "podcast")
 
@@ -219,6 +227,14 @@ def check_base_url(url: str) -> str:
     if parts.query or parts.fragment:
         return "it must be the address of a folder, without ? and #"
     return "" if not parts.username else "it must not hold a user name or password: everybody reads the feed"
+
+
+def _is_public(url: str) -> bool:
+    """Whether another machine can reach an address; how far from here is not asked."""
+    host = urlsplit(url).hostname or ""
+    with suppress(ValueError):
+        return not ip_address(host).is_loopback
+    return host not in {"", "localhost"}
 
 
 def _html(entry: Entry) -> str:

@@ -90,6 +90,11 @@ class EpisodePage:
     captions: str = "captions.vtt"
     address: str = ""
     """Where the episode's folder lies for the world, without a slash at its end; empty where nobody knows."""
+
+    @property
+    def has_unsupported(self) -> bool:
+        return any(line.unsupported for chapter in self.chapters for lines in chapter.paragraphs for line in lines)
+
     facts: tuple[tuple[str, str], ...] = ()
     """What it was made with: name and value."""
     hue: int = 250

@@ -32,6 +32,7 @@ class Words:
     nothing_found: str
     not_shown: str
     unsupported: str
+    underlined: str
     facts: Mapping[str, str]
     """How what an episode was made with is called, by its English name."""
     files: Mapping[str, str]
@@ -67,7 +68,8 @@ ENGLISH = Words(
     search="Search in titles and summaries",
     nothing_found="Nothing found.",
     not_shown="Not shown",
-    unsupported="Not in the notes of this topic",
+    unsupported="not in the notes of this topic",
+    underlined="Underlined",
     facts={},
     files={
         "audio": "Sound",
@@ -103,7 +105,8 @@ PORTUGUESE = Words(
     search="Buscar em títulos e resumos",
     nothing_found="Nada encontrado.",
     not_shown="Não exibidos",
-    unsupported="Não consta nas notas deste tema",
+    unsupported="não consta nas notas deste tema",
+    underlined="Sublinhado",
     facts={"Voice": "Voz", "Writer": "Texto", "Pictures": "Imagens", "Pace": "Ritmo"},
     files={
         "audio": "Áudio",

@@ -33,7 +33,9 @@
       if (target.tagName === "A") history.replaceState(null, "", target.getAttribute("href"));
       moveTo(Number(target.dataset.start));
     });
+    // Keys without Ctrl or Alt work where they belong and nowhere else, for those who dictate (WCAG 2.2, 2.1.4).
     document.addEventListener("keydown", (event) => {
+      if (!event.target.closest(".player, .chapters, #transcript")) return;
       if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, audio, video")) return;
       if (event.key === "k") active.paused ? play() : active.pause();
       else if (event.key === "j") skip(-15);

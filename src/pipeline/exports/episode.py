@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from pipeline.domain.timeline import Chapter, Span
@@ -97,11 +98,10 @@ def looked_at(output: Path, slug: str) -> Episode:
 
 def _chapters(entry: Entry) -> tuple[Chapter, ...]:
     """From each start to the next one and the last to the end; one without a title has the episode's."""
-    starts = [chapter.start for chapter in entry.chapters]
-    ends = [*starts[1:], max(entry.seconds, *starts[-1:])]
+    spans = pairwise([*(chapter.start for chapter in entry.chapters), entry.seconds])
     return tuple(
         Chapter(chapter.title or entry.title, Span(start, end))
-        for chapter, start, end in zip(entry.chapters, starts, ends, strict=True)
+        for chapter, (start, end) in zip(entry.chapters, spans, strict=True)
         if 0 <= start < end
     )
 

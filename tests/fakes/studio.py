@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -24,6 +26,11 @@ from tests.fakes.illustrator import FakeIllustrator
 PROMPTS = Path(__file__).parents[2] / "config" / "prompts"
 
 
+def smaller(shape: Shape) -> Shape:
+    """What a model that draws is asked for, in multiples of 8 pixels."""
+    return replace(shape, width=shape.width // 16 * 8, height=shape.height // 16 * 8)
+
+
 def make_studio(
     project: Path,
     *,
@@ -41,13 +48,17 @@ def make_studio(
     films: tuple[Spec, ...] = (),
     shared_gpu: SharedGpu | None = None,
     stop: Event | None = None,
+    executors: Callable[[], Mapping[str, Executor]] | None = None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Studio:
-    """A studio over `project` with an `input` folder; `said` is the text of a pronunciations file."""
+    """A studio over `project` with an `input` folder; `said` is the text of a pronunciations file. It works in
+    threads, unless it is given `executors`.
+    """
     (project / "input").mkdir(parents=True, exist_ok=True)
     threads = {"llm": 2, "speech": 2, "cpu": 2, "image": 1}
     type_setter = FakeIllustrator()
 
-    def executors() -> Mapping[str, Executor]:
+    def in_threads() -> Mapping[str, Executor]:
         return {name: ThreadPoolExecutor(count) for name, count in threads.items()}
 
     desk = Desk(
@@ -57,7 +68,7 @@ def make_studio(
         pronunciations=pronunciations.parse(said, where="config/pronunciations.csv"),
         voices=Preferences(),
         sound=sound or Sound(),
-        easel=Easel(illustrator or type_setter, type_setter, shapes, Look()),
+        easel=Easel(illustrator or type_setter, type_setter, shapes, tuple(map(smaller, shapes)), Look()),
         films=films,
         rate=rate,
         tries=tries,
@@ -71,11 +82,12 @@ def make_studio(
         Folders(project, project / "input", project / "output", project / "data"),
         desk,
         inbox.TopicDefaults(language="en", style="explainer", words=150),
-        executors=executors,
+        executors=executors or in_threads,
         threads=threads,
         open_at_once=6,
         stop=stop or Event(),
         shared_gpu=shared_gpu,
+        clock=clock,
     )
 
 

@@ -1,0 +1,35 @@
+"""How much of the fault suite runs, and where its figures go."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.faults.disturbed import Runs
+from tests.faults.extent import FIGURES
+
+Tell = Callable[..., None]
+
+
+@pytest.fixture
+def tell(request: pytest.FixtureRequest) -> Tell:
+    """Keep a test's counts and seeds for the report: `tell(points=412, lost=0)`."""
+    folder = os.environ.get(FIGURES)
+
+    def keep(**figures: object) -> None:
+        if folder:
+            told = {"test": request.node.nodeid, "figures": figures}
+            (Path(folder) / f"{uuid4().hex}.json").write_text(json.dumps(told))
+
+    return keep
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    with Runs(tmp_path_factory.mktemp("runs")) as runs:
+        yield runs

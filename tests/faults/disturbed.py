@@ -1,0 +1,98 @@
+"""The runs that `faulted` carries out, and a project for them, made once for each process of the tests."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from tests.faults.projects import copy, faults_at_the_end, faults_midway, prepare
+from tests.faults.system_calls import Call, Kind
+
+_LONGEST_SECONDS = 300.0
+
+
+@dataclass
+class Runs:
+    """A project, what becomes of it undisturbed, and the process that makes runs of its copies."""
+
+    folder: Path
+    calls: tuple[Call, ...] = ()
+    """Those of the undisturbed run."""
+    _made: int = 0
+    _child: subprocess.Popen[str] = field(init=False)
+
+    def __enter__(self) -> Self:
+        prepare(self.before)
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.faulted"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+            cwd=Path(__file__).parents[2],
+        )
+        copy(self.before, self.after)
+        answer = Trial(self, self.after, self.folder / "after.log").run()
+        assert answer["errors"] == [], answer
+        self.calls = calls_of(answer)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._child.communicate(timeout=_LONGEST_SECONDS)
+
+    @property
+    def before(self) -> Path:
+        return self.folder / "before"
+
+    @property
+    def after(self) -> Path:
+        return self.folder / "after"
+
+    def trial(self) -> Trial:
+        """A fresh copy of the project."""
+        self._made += 1
+        project = copy(self.before, self.folder / f"trial{self._made}")
+        return Trial(self, project, self.folder / f"trial{self._made}.log")
+
+    def ask(self, **order: object) -> dict[str, Any]:
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
+        self._child.stdin.write(json.dumps(order) + "\n")
+        answer: dict[str, Any] = json.loads(self._child.stdout.readline())
+        assert "broken" not in answer, answer["broken"]
+        return answer
+
+
+@dataclass(frozen=True)
+class Trial:
+    runs: Runs
+    project: Path
+    log: Path
+
+    def run(self, **disturbance: object) -> dict[str, Any]:
+        """One run: `{"killed": true}`, or its `errors` and `calls`."""
+        return self.runs.ask(project=str(self.project), log=str(self.log), **disturbance)
+
+    def midway(self) -> list[str]:
+        return faults_midway(self.project, self.runs.before, self.runs.after)
+
+    def at_the_end(self) -> list[str]:
+        return faults_at_the_end(self.project, self.runs.before, self.runs.after)
+
+    def done_twice(self) -> list[str]:
+        """The artifacts that were made more than once."""
+        keys = self.log.read_text().split() if self.log.exists() else []
+        return [key for key, count in Counter(keys).items() if count > 1]
+
+    def forget(self) -> None:
+        shutil.rmtree(self.project)
+
+
+def calls_of(answer: dict[str, Any]) -> tuple[Call, ...]:
+    return tuple(Call(number, Kind(kind), path, source) for number, kind, path, source in answer["calls"])

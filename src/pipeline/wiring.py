@@ -158,7 +158,13 @@ def desk(
                 "pronunciations": repr(pronunciations),
                 "preferences": [preferences.voice, preferences.named, dict(preferences.by_language)],
                 "sound": repr(sound),
-                "pictures": [_drawn_by(easel.segments), _drawn_by(easel.covers), repr(easel.shapes), repr(easel.look)],
+                "pictures": [
+                    _drawn_by(easel.segments),
+                    _drawn_by(easel.covers),
+                    repr(easel.typeset),
+                    repr(easel.drawn),
+                    repr(easel.look),
+                ],
                 "steps": easel.steps,
                 "films": repr(films),
                 "rate": settings.speaking_rate,
@@ -390,7 +396,8 @@ def easel_of(project: Path, settings: Settings, illustrator: Choice[Illustrator]
     return pictures.Easel(
         segments=illustrator.engine,
         covers=illustrator.engine if set_in_type else cards_of(project, look),
-        shapes=asked if set_in_type else tuple(drawn[shape] for shape in asked),
+        typeset=asked,
+        drawn=tuple(drawn[shape] for shape in asked),
         look=look,
     )
 

@@ -77,6 +77,7 @@ def make_studio(
         auto_writer=auto,
         auto_voice=auto,
         auto_illustrator=auto,
+        provenance={"pipeline": {"version": "0", "tls_verified": True}},
     )
     return Studio(
         Folders(project, project / "input", project / "output", project / "data"),

@@ -50,11 +50,18 @@ class Easel:
 
     segments: Illustrator
     covers: Illustrator
-    shapes: tuple[Shape, ...]
-    """At least one. The page shows the first one's pictures."""
+    typeset: tuple[Shape, ...]
+    """The shapes of pictures that are set in type. At least one; the page shows the first one's."""
+    drawn: tuple[Shape, ...]
+    """As many, for a model that draws: it knows smaller sizes, and only multiples of some pixels."""
     look: Look
     steps: int | None = None
     """None is what the illustrator was set up with."""
+
+    @property
+    def shapes(self) -> tuple[Shape, ...]:
+        """Those of whoever is to draw. Raises EngineError where that cannot be told."""
+        return self.drawn if self.segments.describe().reads_prompts else self.typeset
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ from pipeline.engines.remembered import (
     voice_from,
     writer_from,
 )
-from pipeline.errors import EngineError, InputError, Interrupted, PipelineError
+from pipeline.errors import EngineError, InputError, Interrupted, PipelineError, StoreError
 from pipeline.files import disk_error, make_folder
 from pipeline.flow import Desk, Edited, Origin, episode
 from pipeline.ports import Voice, Writer
@@ -615,8 +615,10 @@ class Studio:
     def _checked(self, slug: str, *, left: bool) -> Checked:
         folder = self.folders.output / slug
         record = self.records.load(slug)
-        mine = self.edits.current(slug, self._ours(slug, record))
-        on_disk = digest_on_disk(folder / SCRIPT)
+        mine, on_disk = None, None
+        with suppress(StoreError):  # which is said with the files
+            mine = self.edits.current(slug, self._ours(slug, record))
+            on_disk = digest_on_disk(folder / SCRIPT)
         files = read_manifest(folder).get("files")
         entry = files.get(SCRIPT) if isinstance(files, dict) else None
         listed = entry if isinstance(entry, dict) else {}
@@ -631,10 +633,10 @@ class Studio:
         with suppress(Damaged, KeyError):
             kept = self.edits.of(slug) if artifact is None else artifact.read(SCRIPT)
             if kept is not None and is_one_bit_off(script, kept):
-                way = (
-                    f"pipeline rewrite {slug}" if artifact is not None else f"cp {self.edits.folder / slug}.md {SCRIPT}"
-                )
-                yield f"{SCRIPT} is one bit off what was published. If you did not edit it, bring it back before the next run: {way}"
+                copied = f"cp {self.edits.folder / slug}.md {self.folders.output / slug / SCRIPT}"
+                way = copied if artifact is None else f"pipeline rewrite {slug}"
+                what = f"{SCRIPT} is one bit off what was published"
+                yield f"{what}. If you did not edit it, bring it back before the next run: {way}"
 
     def failure(self, slug: str) -> Failure | None:
         return self.failures.of(slug)

@@ -34,23 +34,28 @@ def doctor(
 def settings(
     as_json: AsJson = False,
     write_docs: Annotated[
-        bool, typer.Option("--write-docs", help="Write .env.example and docs/reference/settings.md anew.")
+        bool, typer.Option("--write-docs", help="Write .env.example and the generated pages of docs/reference/ anew.")
     ] = False,
     project: Project = None,
 ) -> int:
     """Show every setting, its value and where it comes from. Secrets are masked."""
     from pipeline import report
     from pipeline.cli import GROUPS
+    from pipeline.cli.manifest_page import manifest_page
     from pipeline.cli.reference import commands_reference
     from pipeline.files import write_whole
     from pipeline.settings import load
     from pipeline.settings import write_docs as write
+    from pipeline.text.manifest_schema import schema_text
 
     place = find_project(project)
     loaded = load(place, os.environ)
     if write_docs:
         write(place)
-        write_whole(place / "docs" / "reference" / "commands.md", commands_reference(GROUPS).encode())
+        reference = place / "docs" / "reference"
+        write_whole(reference / "commands.md", commands_reference(GROUPS).encode())
+        write_whole(reference / "manifest.md", manifest_page().encode())
+        write_whole(reference / "manifest.schema.json", schema_text().encode())
     report.show_settings(loaded, as_json=as_json)
     return Status.DONE
 

@@ -44,7 +44,8 @@ def feed(
         }
         typer.echo(json.dumps(facts))
     else:
-        typer.echo(f"{channel.feed_url}: {done.episodes} episodes; {', '.join(done.written) or 'nothing had changed'}.")
+        noun = "episode" if done.episodes == 1 else "episodes"
+        typer.echo(f"{channel.feed_url}: {done.episodes} {noun}; {', '.join(done.written) or 'nothing had changed'}.")
         for remark in done.remarks:
             typer.echo(f"  {remark}", err=True)
         for one in done.hidden:

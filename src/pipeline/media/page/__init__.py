@@ -178,11 +178,9 @@ def _size(count: int) -> str:
 
 
 def _spoken(words: Sequence[Word]) -> str:
-    """Words that can be clicked. An hour has nine thousand: a template's loop takes thrice as long over them."""
-    from markupsafe import Markup
-
-    said = (f'<span class="w" data-start="{_seconds(word.start)}">{escape(word.text)}</span>' for word in words)
-    return Markup(" ".join(said))  # noqa: S704  # both values are escaped, a line above
+    """Words that can be clicked, as HTML: what they hold is escaped here. An hour has nine thousand, and a template's
+    loop takes thrice as long over them."""
+    return " ".join(f'<span class="w" data-start="{_seconds(word.start)}">{escape(word.text)}</span>' for word in words)
 
 
 def _seconds(value: float) -> str:

@@ -40,7 +40,7 @@ class Call:
 
 
 class Before(Protocol):
-    """Called before each call: may raise OSError in its place, or end the process. `half` carries out half of a write."""
+    """Called before each call: may raise OSError in its place, or end the process. `half` does half of a write."""
 
     def __call__(self, call: Call, half: Callable[[], None]) -> None: ...
 
@@ -87,7 +87,7 @@ class Watched:
 
     root: Path
     before: Before = nothing
-    done: Callable[[Call], None] = lambda call: None
+    done: Callable[[Call], None] = lambda _: None
     """Told of each call once it has succeeded."""
     count: int = 0
     _paths: dict[int, str] = field(default_factory=dict)
@@ -96,7 +96,7 @@ class Watched:
         """From here on, for the rest of this process."""
         real_open, real_write, real_io_open = os.open, os.write, io.open
 
-        def opened(path: Any, flags: int, *rest: Any, **more: Any) -> int:
+        def opened(path: Any, flags: int, *rest: Any, **more: Any) -> Any:
             writes = flags & (os.O_WRONLY | os.O_RDWR)
             kind = Kind.OPEN if writes else Kind.OPEN_FOLDER if flags & os.O_DIRECTORY else None
             descriptor = self._through(kind, path, lambda: real_open(path, flags, *rest, **more))
@@ -107,22 +107,22 @@ class Watched:
                 self._paths.pop(descriptor, None)
             return descriptor
 
-        def written(descriptor: int, data: Any) -> int:
+        def written(descriptor: int, data: Any) -> Any:
             def half() -> None:
                 real_write(descriptor, bytes(data)[: len(data) // 2])
 
             return self._through(Kind.WRITE, descriptor, lambda: real_write(descriptor, data), half=half)
 
-        def synced(descriptor: int) -> None:
+        def synced(fd: Any) -> None:
             # What a killed process wrote stays with the kernel, synced or not: here only the order counts.
-            self._through(Kind.FSYNC, descriptor, lambda: None)
+            self._through(Kind.FSYNC, fd, lambda: None)
 
         def opened_as_file(file: Any, mode: str = "r", *rest: Any, **more: Any) -> Any:
             kind = Kind.OPEN if set(mode) & set("wax+") and not isinstance(file, int) else None
             return self._through(kind, file, lambda: real_io_open(file, mode, *rest, **more))
 
         os.open, os.write, os.fsync = opened, written, synced
-        io.open = opened_as_file  # type: ignore[assignment]  # pathlib opens by it
+        io.open = opened_as_file  # pathlib opens by it
         os.replace, os.rename = self._moving(os.replace), self._moving(os.rename)
         os.unlink, os.remove = self._one(os.unlink, Kind.REMOVE), self._one(os.remove, Kind.REMOVE)
         os.mkdir = self._one(os.mkdir, Kind.MAKE_FOLDER)

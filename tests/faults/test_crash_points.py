@@ -16,6 +16,7 @@ from tests.faults.system_calls import Kind
 
 CHUNKS = 16 if WHOLE else 1
 LEAST_POINTS = 40
+PART = 10
 
 Point = tuple[int, bool]
 """A call's number, and whether it is a write that is torn in the middle."""
@@ -34,8 +35,10 @@ def test_a_run_killed_at_any_call_and_again_while_recovering_ends_as_if_undistur
     points = points_of(runs)
     assert len(points) >= LEAST_POINTS
     killed = killed_again = 0
-    partial, lost, twice = [], [], []
-    for number, torn in some(points, 16)[chunk::CHUNKS]:
+    partial: list[tuple[object, ...]] = []
+    lost: list[tuple[object, ...]] = []
+    twice: list[tuple[object, ...]] = []
+    for number, torn in some(points, PART)[chunk::CHUNKS]:
         trial = runs.trial()
         killed += "killed" in trial.run(kill_at=number, torn=torn)
         partial += [(number, torn, fault) for fault in trial.midway()]
@@ -50,7 +53,7 @@ def test_a_run_killed_at_any_call_and_again_while_recovering_ends_as_if_undistur
         twice += [(number, torn, again, key) for key in trial.done_twice()]
         trial.forget()
     tell(seed=SEED, points=killed, killed_again=killed_again, partial=len(partial), lost=len(lost), twice=len(twice))
-    assert killed == len(some(points, 16)[chunk::CHUNKS])
+    assert killed == len(some(points, PART)[chunk::CHUNKS])
     assert killed_again > killed / 2
     assert (partial, lost, twice) == ([], [], [])
 

@@ -1,0 +1,68 @@
+"""The n-th system call fails: with a full disk, a worn one, a read-only one, a quota, too many open files.
+
+Every failure has a name, a place and a cure; nothing is half-written; and the next run goes on and ends as if nothing
+had been.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import Any
+
+import pytest
+
+from tests.faults.conftest import Tell
+from tests.faults.disturbed import Runs
+from tests.faults.extent import WHOLE, some
+from tests.faults.system_calls import Kind
+
+CODES = {
+    Kind.OPEN: (errno.ENOSPC, errno.EROFS, errno.EMFILE, errno.EACCES, errno.EIO),
+    Kind.OPEN_FOLDER: (errno.EMFILE, errno.EIO),
+    Kind.WRITE: (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG),
+    Kind.FSYNC: (errno.EIO, errno.ENOSPC, errno.EDQUOT),
+    Kind.RENAME: (errno.EXDEV, errno.EROFS, errno.EIO, errno.ENOSPC),
+    Kind.REMOVE: (errno.EROFS, errno.EACCES),
+    Kind.MAKE_FOLDER: (errno.ENOSPC, errno.EROFS, errno.EACCES),
+}
+CHUNKS = 16 if WHOLE else 1
+PART = 14
+
+
+def cases(runs: Runs) -> list[tuple[int, int, bool]]:
+    """Each call once, the codes in turn; the odd ones fail for good, as a full disk does."""
+    return [
+        (call.number, CODES[call.kind][place % len(CODES[call.kind])], place % 2 == 1)
+        for place, call in enumerate(runs.calls)
+    ]
+
+
+def unnamed(errors: list[dict[str, Any]]) -> list[str]:
+    """The failures that have no code, no sentence, no place or no cure."""
+    return [
+        error["traceback"] for error in errors if not all(error[part] for part in ("code", "what", "where", "hint"))
+    ]
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_a_call_that_fails_is_named_and_the_next_run_goes_on(runs: Runs, tell: Tell, chunk: int) -> None:
+    failed = 0
+    without_name: list[tuple[object, ...]] = []
+    partial: list[tuple[object, ...]] = []
+    lost: list[tuple[object, ...]] = []
+    twice: list[tuple[object, ...]] = []
+    chosen = some(cases(runs), PART)[chunk::CHUNKS]
+    calls = {call.number: call for call in runs.calls}
+    for number, code, for_good in chosen:
+        case = (calls[number], errno.errorcode[code], for_good)
+        trial = runs.trial()
+        answer = trial.run(fail_at=number, code=code, for_good=for_good)
+        failed += bool(answer["errors"])
+        without_name += [(*case, said) for said in unnamed(answer["errors"])]
+        partial += [(*case, fault) for fault in trial.midway()]
+        lost += [(*case, fault) for fault in (*trial.run()["errors"], *trial.at_the_end())]
+        twice += [(*case, key) for key in trial.done_twice()]
+        trial.forget()
+    tell(calls=len(chosen), failed=failed, unnamed=len(without_name), partial=len(partial), lost=len(lost))
+    assert failed > len(chosen) / 2
+    assert (without_name, partial, lost, twice) == ([], [], [], [])

@@ -29,7 +29,7 @@ from tests.fakes.published import NOTICE, chapters, cover, publish, sounds
 from tests.fakes.studio import make_studio, run_all
 from tests.fakes.voice import FakeVoice
 from tests.fakes.writer import FakeWriter
-from tests.unit.reference_meter import played
+from tests.unit.reference_meter import played, seconds_told
 
 EVERY_KIND = exports.SOUNDS
 MADE_ANEW = ("m4b", "opus", "flac")
@@ -182,9 +182,10 @@ def test_it_is_made_of_the_lossless_programme_where_that_was_published(made: tup
     assert {one.outcome for one in again.files} == {"unchanged"}
 
 
-def test_an_m4b_says_that_it_is_an_audiobook(made: tuple[Path, Path, str]) -> None:
-    _, away, _ = made
+def test_an_m4b_says_that_it_is_an_audiobook_and_how_long_to_the_sample(made: tuple[Path, Path, str]) -> None:
+    episode, away, _ = made
     data = (away / "The log (the-log).m4b").read_bytes()
+    assert seconds_told(data) == pytest.approx(len(played((episode / "audio.mp3").read_bytes())) / 44100, abs=1e-5)
     assert data[4:12] == b"ftypM4B "
     assert data.index(b"moov") < data.index(b"mdat")
     with av.open(io.BytesIO(data)) as container:
@@ -380,6 +381,19 @@ def test_an_episode_that_is_published_anew_meanwhile_is_not_mixed_up(
 
     (done,) = export(output, tmp_path / "away", "moon", show=meanwhile, **wish)
     assert "Export it again" in done.problem
+    assert list((tmp_path / "away").iterdir()) == []
+
+
+@pytest.mark.parametrize("wish", [{"sounds": ("opus",)}, {"sounds": ("mp3",)}, {"pack": "zip"}], ids=str)
+def test_half_of_another_edition_is_not_exported(wish: dict[str, Any], output: Path, tmp_path: Path) -> None:
+    """A run names the manifest last: until then there is the new sound under the old manifest."""
+
+    def meanwhile(title: str, total: int) -> Callable[[int], None]:
+        (output / "moon" / "audio.mp3").write_bytes(sounds(3.0, lossless=False)["audio.mp3"])
+        return unheard(title, total)
+
+    (done,) = export(output, tmp_path / "away", "moon", show=meanwhile, **wish)
+    assert "audio.mp3: it changed while it was exported" in done.problem
     assert list((tmp_path / "away").iterdir()) == []
 
 

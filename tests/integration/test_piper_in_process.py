@@ -37,8 +37,8 @@ def remembered_digest(path: Path) -> str:
     return DIGESTS[real]
 
 
-def piper(*folders: Path, stop: threading.Event | None = None) -> Piper:
-    return Piper(folders, threads=2, stop=stop or threading.Event(), digest=remembered_digest)
+def piper(*folders: Path, stop: threading.Event | None = None, in_parts: bool = False) -> Piper:
+    return Piper(folders, threads=2, stop=stop or threading.Event(), digest=remembered_digest, in_parts=in_parts)
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +115,38 @@ def test_another_seed_is_another_reading_of_the_same_sentence(engine: Piper) -> 
 
     assert one.pcm != other.pcm
     assert one.seconds == pytest.approx(other.seconds, rel=0.15)
+
+
+# -- in parts --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def in_parts() -> Piper:
+    return piper(in_parts=True)
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_the_sound_made_in_parts_is_that_of_one_run(engine: Piper, in_parts: Piper, early: bool) -> None:
+    pieces: list[bytes] = []
+    request = SpeechRequest(LONG, BUNDLED)
+    whole = engine.speak(request)
+
+    made, _ = in_parts.speak_in_full(request, heard=pieces.append if early else None)
+
+    steps = np.abs(np.frombuffer(made.pcm, "<i2").astype(int) - np.frombuffer(whole.pcm, "<i2"))
+    assert (made.spans, made.exact) == (whole.spans, True)
+    assert steps.max() <= 1
+    assert steps.mean() < 0.005
+    assert not early or (len(pieces) > 2 and b"".join(pieces) == made.pcm)
+
+
+def test_what_nobody_wants_any_more_is_not_made_to_its_end(in_parts: Piper) -> None:
+    pieces: list[bytes] = []
+
+    with pytest.raises(Interrupted):
+        in_parts.speak_in_full(SpeechRequest(LONG, BUNDLED), heard=pieces.append, wanted=lambda: not pieces)
+
+    assert len(pieces) == 1
 
 
 # -- words where they are heard --------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 
 import pytest
@@ -18,10 +18,12 @@ class Gate:
     def __init__(self) -> None:
         self.begun: SimpleQueue[str] = SimpleQueue()
         self.let: SimpleQueue[None] = SimpleQueue()
+        self.wanted: list[bool] = []
 
-    def speak(self, sentence: str) -> str:
+    def speak(self, sentence: str, wanted: Callable[[], bool]) -> str:
         self.begun.put(sentence)
         self.let.get(timeout=10)
+        self.wanted.append(wanted())
         return sentence.upper()
 
 
@@ -113,8 +115,19 @@ def test_a_listener_that_does_not_listen_holds_no_more_than_a_few_sentences(boot
     visit.close()
 
 
+def test_a_speaker_can_tell_that_its_client_has_gone(booth: Booth[str, str], gate: Gate) -> None:
+    leaving, staying = booth.enter(["a"]), booth.enter(["b"])
+    assert gate.begun.get(timeout=10) == "a"
+    leaving.close()
+    gate.let.put(None)
+    gate.let.put(None)
+    assert next(staying.futures()).result(10) == "B"
+    assert gate.wanted == [False, True]
+    staying.close()
+
+
 def test_a_failure_is_its_own_sentence_s(gate: Gate) -> None:
-    def speak(sentence: str) -> str:
+    def speak(sentence: str, _: Callable[[], bool]) -> str:
         if sentence == "bad":
             raise ValueError(sentence)
         return sentence
@@ -142,7 +155,7 @@ def test_closing_lets_what_is_inside_be_finished(booth: Booth[str, str], gate: G
 def test_all_workers_work_at_once() -> None:
     together = threading.Barrier(3, timeout=10)
 
-    def speak(sentence: str) -> str:
+    def speak(sentence: str, _: Callable[[], bool]) -> str:
         together.wait()
         return sentence
 

@@ -305,13 +305,19 @@ class _Beginning:
     async def listen(self, said: Future[Said]) -> bytes:
         """The first sound there is. Raises what speaking raised before there was one."""
         self._said = asyncio.wrap_future(said)
-        # It is told on the same thread and after the sound, and so comes after it here too.
-        self._said.add_done_callback(lambda _: self._made.put_nowait(b""))
+        self._said.add_done_callback(self._end)
         if pcm := await self._made.get():
             return pcm
         whole = await self._said
         self._made.put_nowait(b"")  # a synthesizer that gives all of it at the end
         return whole.speech.pcm
+
+    def _end(self, said: asyncio.Future[Said]) -> None:
+        """It is told on the same thread as the sound and after it, and so comes after it here too."""
+        self._made.put_nowait(b"")
+        if not said.cancelled():
+            # Looked at, because asyncio logs a failure that nobody has: of a sentence given up with its client, say.
+            said.exception()
 
     async def rest(self) -> AsyncIterator[bytes]:
         while pcm := await self._made.get():

@@ -34,11 +34,19 @@ class Order(Generic[T, R]):
     """In the order in which they are wanted; not taken yet."""
     gone: bool = False
 
+    def wanted(self) -> bool:
+        """Whether anybody still waits for it."""
+        return not self.gone
+
 
 class Booth(Generic[T, R]):
-    """`speak(sentence)` runs on `threads` threads; at most `most` requests are in here at once."""
+    """`speak(sentence, wanted)` runs on `threads` threads; at most `most` requests are in here at once.
 
-    def __init__(self, speak: Callable[[T], R], *, threads: int, most: int) -> None:
+    `wanted()` says whether anybody still waits for the sentence: what is begun for a client that went away is not
+    worth finishing while others wait.
+    """
+
+    def __init__(self, speak: Callable[[T, Callable[[], bool]], R], *, threads: int, most: int) -> None:
         self._speak = speak
         self._most = most
         self._ahead = _AHEAD * threads
@@ -105,18 +113,18 @@ class Booth(Generic[T, R]):
 
     def _keep_speaking(self) -> None:
         while (taken := self._next()) is not None:
-            sentence, future = taken
+            sentence, future, wanted = taken
             # Whoever waited may have gone and given the future up; once it is running it cannot be given up any more.
             if not future.set_running_or_notify_cancel():
                 continue
             try:
-                result = self._speak(sentence)
+                result = self._speak(sentence, wanted)
             except BaseException as error:  # noqa: BLE001  # it belongs to whoever asked
                 future.set_exception(error)
             else:
                 future.set_result(result)
 
-    def _next(self) -> tuple[T, Future[R]] | None:
+    def _next(self) -> tuple[T, Future[R], Callable[[], bool]] | None:
         with self._lock:
             while True:
                 for _ in range(len(self._orders)):
@@ -126,7 +134,7 @@ class Booth(Generic[T, R]):
                         sentence, future = order.todo.popleft()
                         if not order.todo:
                             self._orders.remove(order)
-                        return sentence, future
+                        return sentence, future, order.wanted
                 if self._closing and not self._orders:
                     return None
                 self._work.wait()

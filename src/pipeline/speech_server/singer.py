@@ -32,6 +32,7 @@ class Synthesizer(Protocol):
         noise: float | None = None,
         noise_w: float | None = None,
         heard: Callable[[bytes], None] | None = None,
+        wanted: Callable[[], bool] | None = None,
     ) -> tuple[Speech, tuple[Sound, ...]]: ...
 
     def loaded(self) -> tuple[str, ...]: ...
@@ -127,14 +128,15 @@ class Singer:
         except PipelineError as error:
             self._why = f"{error.what}. {error.hint}".strip()
 
-    def sing(self, piece: Piece) -> Said:
-        """Raises PipelineError."""
+    def sing(self, piece: Piece, wanted: Callable[[], bool] | None = None) -> Said:
+        """Raises PipelineError; Interrupted once it is not `wanted` any more."""
         name = piece.voice.partition("#")[0]
         speech, sounds = self._synthesizer.speak_in_full(
             SpeechRequest(piece.sentence, piece.voice, rate=piece.rate, seed=piece.seed),
             noise=piece.noise,
             noise_w=piece.noise_w,
             heard=piece.heard,
+            wanted=wanted,
         )
         with self._lock:
             self._used[name] = None

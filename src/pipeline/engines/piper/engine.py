@@ -61,6 +61,11 @@ class _Manner:
     noise: float | None
     noise_w: float | None
     heard: Callable[[bytes], None] | None
+    wanted: Callable[[], bool] | None
+
+    def go_on(self) -> None:
+        if self.wanted is not None and not self.wanted():
+            raise Interrupted
 
 
 class Piper:
@@ -123,10 +128,12 @@ class Piper:
         noise: float | None = None,
         noise_w: float | None = None,
         heard: Callable[[bytes], None] | None = None,
+        wanted: Callable[[], bool] | None = None,
     ) -> tuple[Speech, tuple[Sound, ...]]:
         """The same, with each phoneme and its length; none where the voice does not tell them. `noise` and `noise_w`
         are how much its sound and its rhythm vary; None is the voice's own. `heard` is given the sound piece by piece
-        as it is made, which is before the whole of it is checked; the pieces together are the sound."""
+        as it is made, which is before the whole of it is checked; the pieces together are the sound. `wanted` is asked
+        between two pieces: once it says no, Interrupted is raised and no more is made."""
         self._go_on()
         if not speech_checks.letters(request.sentence.spoken):
             raise InputError(
@@ -143,7 +150,7 @@ class Piper:
         number = _speaker_number(files, speaker)
         with self._at_once:
             self._go_on()
-            return _spoken(self._ready(files), request, _Manner(number, noise, noise_w, heard))
+            return _spoken(self._ready(files), request, _Manner(number, noise, noise_w, heard, wanted))
 
     def configs(self) -> Mapping[str, Mapping[str, object]]:
         """Each whole voice's own configuration (its `.onnx.json`), by name."""
@@ -364,12 +371,14 @@ def _inferred(
         inputs[network.NOISE_START] = np.array(noise_start, dtype=np.int64)
     where = f"piper {loaded.files.name}"
     waves: list[npt.NDArray[np.float32]] = []
+    manner.go_on()
     try:
         outputs = session.run(None, inputs, loaded.give_back_memory if len(ids) > _LONG_CHUNK_IDS else None)
         for wave in _waves(loaded.network, outputs, early=manner.heard is not None):
             waves.append(wave)
             if manner.heard is not None:
                 manner.heard(_pcm(wave, where=where))
+            manner.go_on()
     except (onnxruntime_errors.Fail, onnxruntime_errors.RuntimeException, MemoryError) as problem:
         raise EngineUnavailable(
             f"the voice broke off ({problem})",

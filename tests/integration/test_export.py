@@ -370,6 +370,15 @@ def test_a_cover_that_is_no_picture_is_told_as_that(tmp_path: Path) -> None:
     assert "cover" in done.problem
 
 
+def test_a_cover_that_flac_cannot_hold_is_told_and_not_left_out(tmp_path: Path) -> None:
+    # A picture's end may be followed by anything, and still be that picture.
+    publish(tmp_path / "output", "moon", files={"cover.png": cover() + bytes(1 << 24)})
+    (done,) = export(tmp_path / "output", tmp_path / "away", sounds=("m4b", "flac"))
+    assert outcomes([done]) == ["made"]
+    assert "16 MB" in done.problem
+    assert sorted(digests(tmp_path / "away")) == ["Moon (moon).m4b"]
+
+
 @pytest.mark.parametrize("wish", [{"sounds": ("opus",)}, {"sounds": ("mp3",)}, {"pack": "zip"}], ids=str)
 @pytest.mark.parametrize("seconds", [2.5, 3.0], ids=["only its manifest", "its sound too"])
 def test_an_episode_that_is_published_anew_meanwhile_is_not_mixed_up(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.errors import InputError
 from pipeline.media.encode import vorbis_comments
 from pipeline.media.export.source import About, Sound, begin, encode_into
 from pipeline.media.pcm import MP3_RATE
@@ -13,14 +14,21 @@ from pipeline.media.pcm import MP3_RATE
 if TYPE_CHECKING:
     from av.container import OutputContainer
 
+# A metadata block tells its length in 24 bits (RFC 9639, 8.1). FFmpeg leaves a larger picture out without a word.
+_LARGEST_BLOCK_BYTES = (1 << 24) - 1
+
 _FRAME_SAMPLES = 4608
 """What FFmpeg's encoder puts into one frame at 44.1 kHz."""
 
 
 def write(path: Path, sound: Sound, about: About, tick: Callable[[int], None]) -> None:
-    """See `export.Write`."""
+    """See `export.Write`. Raises InputError for a cover that FLAC cannot hold."""
     import av
 
+    if about.cover is not None and len(about.cover.block()) > _LARGEST_BLOCK_BYTES:
+        raise InputError(
+            "the cover is too large: FLAC holds pictures up to 16 MB", hint="Export another kind of sound."
+        )
     with av.open(str(path), "w", format="flac", options={"fflags": "+bitexact"}) as container:
         container.metadata.update(vorbis_comments(about.tags, about.chapters))
         if sound.form == "flac":

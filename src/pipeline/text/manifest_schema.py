@@ -226,7 +226,6 @@ def _how() -> Schema:
             ),
             "At once: the rounds that made it longer or shorter; absent where there were none.",
         ),
-        "not_revised": _text("Why a round left it as it was; absent where none did."),
         "sentences": _list(
             _text("The beginning of a sentence's SHA-256, in hex.", pattern="^[0-9a-f]+$"),
             "The sentences that the writer wrote, by which a person's are told from them; only with notes.",

@@ -94,9 +94,14 @@ restore: ## Bring a backup back: make restore BACKUP=backups/… (REPLACE=yes mo
 sbom: ## Write down what is inside the images, into dist/ (CycloneDX)
 	docker build -f compose/manager/Dockerfile --target sbom --output type=local,dest=dist .
 	docker build -f compose/piper/Dockerfile --target sbom --output type=local,dest=dist .
+	docker build -f compose/images/Dockerfile --target sbom --output type=local,dest=dist .
 
 settings: ## Show every setting and where it comes from
 	@scripts/stack.sh pipeline settings
+
+# What an index for CUDA brings along, by its own versions.
+CUDA = triton cuda-bindings cuda-pathfinder cuda-toolkit $(addprefix nvidia-,cublas cuda-cccl cuda-cupti cuda-nvrtc \
+    cuda-runtime cudnn-cu13 cufft cufile cusolver cusparse cusparselt-cu13 nccl-cu13 nvjitlink nvshmem-cu13 nvtx)
 
 lock: ## Lock the dependencies anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
@@ -109,6 +114,10 @@ lock: ## Lock the dependencies anew (needs uv)
 	    pyproject.toml -c requirements/runtime.lock -o requirements/manager.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	    requirements/speech-server.in -c requirements/dev.lock -o requirements/speech-server.lock
+	# PyTorch and what it brings come from the index of the hardware at hand (compose/images/Dockerfile).
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	    --extra image-server pyproject.toml -c requirements/dev.lock -o requirements/image-server.lock \
+	    $(foreach package,torch $(CUDA),--no-emit-package $(package))
 	printf 'setuptools>=80\nwheel\n' | uv pip compile --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-header --no-annotate - -o requirements/build.lock
 	echo 'cyclonedx-bom>=7.5' | uv pip compile --universal --python-version 3.11 --generate-hashes \

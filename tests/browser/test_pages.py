@@ -186,6 +186,12 @@ def test_nothing_jumps_when_pictures_come(tab: OpenTab, output: Path, name: str,
         })"""
     )
     assert sum(shift[0] for shift in shifts) < 0.01, shifts
+    # Below the window a jump goes unseen by the browser, so that every picture must say its size too.
+    silent = page.evaluate(
+        """[...document.querySelectorAll("img, video")].filter(one =>
+          !one.hasAttribute("width") || !one.hasAttribute("height")).map(one => one.src)"""
+    )
+    assert silent == []
     broken = page.evaluate("[...document.images].filter(one => !one.naturalWidth).map(one => one.src)")
     assert broken == []
     bent = page.evaluate(

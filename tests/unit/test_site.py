@@ -164,6 +164,17 @@ def test_the_feed_holds_every_rule_of_the_standard(tmp_path: Path) -> None:
     assert all(tag.get("language") == "en" for tag in transcripts.values())
 
 
+def test_chapters_are_listed_where_there_are_several(tmp_path: Path) -> None:
+    publish(tmp_path, "two")
+    lone = publish(tmp_path, "lone")
+    (lone / "chapters.json").write_text(
+        json.dumps({"version": "1.2.0", "chapters": [{"startTime": 0, "title": "Lone"}]})
+    )
+    told = {entry.title: entry.content[0].value for entry in feedparser.parse(feed_of(tmp_path)).entries}
+    assert "<ol><li>One</li><li>Two</li></ol>" in told["Two"]
+    assert "<li>" not in told["Lone"]
+
+
 def test_the_guid_is_the_one_of_the_standard() -> None:
     """The check value of https://podcasting2.org/docs/podcast-namespace/tags/guid."""
     assert str(podcast_guid("https://podnews.net/rss")) == "9b024349-ccf0-5f69-a609-6b82873eab3c"

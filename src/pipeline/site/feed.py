@@ -238,8 +238,9 @@ def _is_public(url: str) -> bool:
 
 
 def _html(entry: Entry) -> str:
-    chapters = "".join(f"<li>{escape(chapter.title)}</li>" for chapter in entry.chapters if chapter.title)
-    listed = f"<ol>{chapters}</ol>" if chapters else ""
+    titles = [chapter.title for chapter in entry.chapters if chapter.title]
+    # A lone chapter is called as the episode is.
+    listed = f"<ol>{''.join(f'<li>{escape(title)}</li>' for title in titles)}</ol>" if len(titles) > 1 else ""
     return f"<p>{escape(entry.summary)}</p>{listed}<p><em>{escape(entry.notice)}</em></p>"
 
 

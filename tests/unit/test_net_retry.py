@@ -1,4 +1,4 @@
-"""What is asked again, how often, after which wait; and when a service is taken to be down."""
+"""What is asked again, how often and after which wait."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import EngineNonsense, EngineRefused, EngineUnavailable, InputError, Interrupted, PipelineError
-from pipeline.net.breaker import Admission, Breaker
 from pipeline.net.limit import CallsPerMinute, Unlimited
 from pipeline.net.retry import Policy, Retry, call
 
@@ -196,131 +195,6 @@ def test_a_run_that_is_stopping_asks_nobody() -> None:
     with pytest.raises(Interrupted):
         ask(server, Time(), stop=stop)
     assert server.calls == 0
-
-
-# -- the breaker -------------------------------------------------------------------------------------------------
-
-
-def opened(time: Time, **options: float) -> Breaker:
-    breaker = Breaker(failures=1, clock=time, **options)
-    breaker.failed(DOWN, breaker.admit(threading.Event(), until=0))
-    return breaker
-
-
-def test_after_some_failures_in_a_row_a_service_is_taken_to_be_down() -> None:
-    breaker, stop = Breaker(failures=3, clock=Time()), threading.Event()
-    for _ in range(2):
-        breaker.failed(DOWN, breaker.admit(stop, until=0))
-    assert not breaker.is_open
-    breaker.answered()
-    for _ in range(3):
-        assert not breaker.is_open
-        breaker.failed(DOWN, breaker.admit(stop, until=0))
-    assert breaker.is_open
-
-
-def test_a_caller_s_patience_ends_with_the_reason_for_which_the_service_is_down() -> None:
-    breaker = opened(Time())
-
-    with pytest.raises(EngineUnavailable, match="down") as raised:
-        breaker.admit(threading.Event(), until=0)
-    assert raised.value is not DOWN, "an exception shared by threads would gather their tracebacks"
-
-
-def test_one_caller_probes_and_the_rest_grows_until_one_is_answered() -> None:
-    time, stop = Time(), threading.Event()
-    breaker = opened(time, first_rest_seconds=2, longest_rest_seconds=5)
-    for rest in (2, 4, 5, 5):
-        time.now += rest - 0.5
-        with pytest.raises(EngineUnavailable):
-            breaker.admit(stop, until=time.now)
-        time.now += 0.5
-        assert breaker.admit(stop, until=time.now) is Admission.PROBE
-        with pytest.raises(EngineUnavailable):
-            breaker.admit(stop, until=time.now)
-        breaker.failed(DOWN, Admission.PROBE)
-    time.now += 5
-    assert breaker.admit(stop, until=time.now) is Admission.PROBE
-    breaker.answered()
-    assert breaker.admit(stop, until=0) is Admission.CALL
-
-
-def test_a_probe_that_ends_without_a_word_leaves_the_next_one_to_another() -> None:
-    time, stop = Time(), threading.Event()
-    breaker = opened(time)
-    time.now += 100
-    assert breaker.admit(stop, until=time.now) is Admission.PROBE
-    breaker.gave_up(Admission.PROBE)
-    assert breaker.admit(stop, until=time.now) is Admission.PROBE
-
-
-def test_a_service_that_says_when_it_will_be_back_rests_till_then() -> None:
-    time, stop = Time(), threading.Event()
-    breaker = Breaker(failures=1, clock=time, longest_rest_seconds=60)
-    breaker.failed(EngineUnavailable("busy", retry_after_seconds=50), breaker.admit(stop, until=0))
-    time.now = 49
-    with pytest.raises(EngineUnavailable):
-        breaker.admit(stop, until=time.now)
-    time.now = 50
-    assert breaker.admit(stop, until=time.now) is Admission.PROBE
-
-
-def test_all_who_wait_go_on_when_the_probe_is_answered_and_one_probe_is_made_at_a_time() -> None:
-    time, stop = Time(), threading.Event()
-    breaker = opened(time)
-    time.now += 100
-    probe = breaker.admit(stop, until=1e9)
-    waiting = threading.Semaphore(0)
-
-    def wait() -> Admission:
-        waiting.release()
-        return breaker.admit(stop, until=1e9)
-
-    with ThreadPoolExecutor(4) as threads:
-        callers = [threads.submit(wait) for _ in range(4)]
-        for _ in callers:
-            waiting.acquire()
-        assert probe is Admission.PROBE
-        assert not any(caller.done() for caller in callers)
-        breaker.answered()
-        assert [caller.result(10) for caller in callers] == [Admission.CALL] * 4
-
-
-def test_stopping_ends_the_wait_for_a_service_that_is_down() -> None:
-    stop, breaker = threading.Event(), opened(Time())
-    with ThreadPoolExecutor(1) as threads:
-        waiting = threads.submit(breaker.admit, stop, until=1e9)
-        stop.set()
-        assert isinstance(waiting.exception(10), Interrupted)
-
-
-def test_a_long_outage_costs_no_attempts_once_it_is_known() -> None:
-    """Down for 90 s, five attempts: the calls that find out whether it is back are not counted."""
-    time = Time()
-
-    class Away:
-        calls = 0
-
-        def __call__(self) -> str:
-            self.calls += 1
-            if time.now < 90:
-                raise DOWN
-            return "answer"
-
-    away = Away()
-    breaker = Breaker(failures=3, clock=time, first_rest_seconds=0, longest_rest_seconds=0)
-
-    assert ask(away, time, policy=Policy(attempts=5, longest_wait_seconds=10), breaker=breaker) == "answer"
-    assert away.calls > 5
-
-
-def test_who_says_no_is_there() -> None:
-    time = Time()
-    breaker = opened(time)
-    time.now += 100
-    with pytest.raises(EngineRefused):
-        ask(Server(EngineRefused("no such voice")), time, breaker=breaker)
-    assert not breaker.is_open
 
 
 # -- the limit ---------------------------------------------------------------------------------------------------

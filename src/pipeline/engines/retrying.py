@@ -1,8 +1,9 @@
 """Which of an engine's calls are asked again, and for how long; around any engine that is reached over a network.
 
-Work is asked again as long as the policy says, because a finished episode is worth the wait. What there is (models,
-voices) is asked for while a person waits: a few seconds, and then the truth. A check is never asked again: it is
-there to tell how things stand.
+Work is asked again as long as the policy says, and waits for a service that is down, because a finished episode is
+worth the wait. What there is (models, voices) is asked for while a person waits, or a run: a few seconds, and then the
+truth; once it is known, a service that has gone away since is taken to be what it was, so that what is asked of it can
+wait. A check is never asked again: it is there to tell how things stand.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from threading import Event
-from typing import TypeVar
+from typing import Generic, TypeVar
 
-from pipeline.net.breaker import Breaker
+from pipeline.errors import EngineUnavailable
+from pipeline.net.breaker import Breaker, Change, log_change
+from pipeline.net.circuit import Rests
 from pipeline.net.limit import Limit
 from pipeline.net.retry import Policy, Retry, call, say
 from pipeline.ports import (
@@ -32,9 +35,16 @@ from pipeline.ports import (
 )
 
 T = TypeVar("T")
+K = TypeVar("K")
 
 # Long enough for a server that is just being restarted behind the name of a container.
 _WHILE_A_PERSON_WAITS_SECONDS = 10.0
+
+
+def breaker_for(service: str, policy: Policy, on_change: Callable[[Change], None] = log_change) -> Breaker:
+    """A breaker that opens before the first call has spent its attempts: then it waits, too."""
+    rests = Rests()
+    return Breaker(service, rests=replace(rests, failures=min(rests.failures, policy.attempts)), on_change=on_change)
 
 
 class RetryingWriter:
@@ -51,10 +61,11 @@ class RetryingWriter:
         on_retry: Callable[[Retry], None] = say,
     ) -> None:
         self._writer = writer
-        self._asking = _Asking("writer", policy, stop, breaker or Breaker(), limit, on_retry)
+        self._asking = _Asking("writer", policy, stop, breaker or breaker_for("writer", policy), limit, on_retry)
+        self._known = _Known(self._asking, writer.describe)
 
     def describe(self) -> WriterIdentity:
-        return self._asking.briefly(self._writer.describe)
+        return self._known()
 
     def check(self) -> None:
         self._writer.check()
@@ -83,10 +94,11 @@ class RetryingVoice:
         on_retry: Callable[[Retry], None] = say,
     ) -> None:
         self._voice = voice
-        self._asking = _Asking("voice", policy, stop, breaker or Breaker(), limit, on_retry)
+        self._asking = _Asking("voice", policy, stop, breaker or breaker_for("voice", policy), limit, on_retry)
+        self._known = _Known(self._asking, voice.installed)
 
     def installed(self) -> Mapping[str, VoiceIdentity]:
-        return self._asking.briefly(self._voice.installed)
+        return self._known()
 
     def check(self) -> None:
         self._voice.check()
@@ -109,10 +121,13 @@ class RetryingIllustrator:
         on_retry: Callable[[Retry], None] = say,
     ) -> None:
         self._illustrator = illustrator
-        self._asking = _Asking("illustrator", policy, stop, breaker or Breaker(), limit, on_retry)
+        self._asking = _Asking(
+            "illustrator", policy, stop, breaker or breaker_for("illustrator", policy), limit, on_retry
+        )
+        self._known = _Known(self._asking, illustrator.describe)
 
     def describe(self) -> IllustratorIdentity:
-        return self._asking.briefly(self._illustrator.describe)
+        return self._known()
 
     def check(self) -> None:
         self._illustrator.check()
@@ -138,23 +153,60 @@ class _Asking:
     ) -> None:
         self._service = service
         self._policy = policy
-        self._brief = replace(policy, total_seconds=min(policy.total_seconds, _WHILE_A_PERSON_WAITS_SECONDS))
+        seconds = _WHILE_A_PERSON_WAITS_SECONDS
+        self._brief = replace(
+            policy,
+            total_seconds=min(policy.total_seconds, seconds),
+            wait_seconds=min(policy.wait_seconds, seconds),
+        )
         self._stop = stop
         self._breaker = breaker
         self._limit = limit
         self._on_retry = on_retry
 
     def patiently(self, act: Callable[[], T], *, after_nonsense: bool = False) -> T:
+        return self._call(act, self._policy, after_nonsense=after_nonsense)
+
+    def briefly(self, act: Callable[[], T]) -> T:
+        return self._call(act, self._brief)
+
+    @property
+    def is_down(self) -> bool:
+        return self._breaker.is_open
+
+    def _call(self, act: Callable[[], T], policy: Policy, *, after_nonsense: bool = False) -> T:
         return call(
             act,
             service=self._service,
-            policy=self._policy,
+            policy=policy,
             stop=self._stop,
             after_nonsense=after_nonsense,
             breaker=self._breaker,
-            limit=self._limit,
+            limit=self._limit if policy is self._policy else None,
             on_retry=self._on_retry,
         )
 
-    def briefly(self, act: Callable[[], T]) -> T:
-        return call(act, service=self._service, policy=self._brief, stop=self._stop, on_retry=self._on_retry)
+
+class _Known(Generic[K]):
+    """What a service said of itself, for the times when it is away. Whoever asks may be deciding for everybody, so it
+    waits for nothing that is known.
+    """
+
+    def __init__(self, asking: _Asking, ask: Callable[[], K]) -> None:
+        self._asking = asking
+        self._ask = ask
+        self._last: K | None = None
+
+    def __call__(self) -> K:
+        last = self._last
+        if last is None:
+            found = self._asking.briefly(self._ask)
+        elif self._asking.is_down:
+            return last
+        else:
+            try:
+                found = self._ask()
+            except EngineUnavailable:
+                return last
+        self._last = found
+        return found

@@ -1,103 +1,160 @@
-"""When a service is taken to be down: then its callers wait, instead of failing one after the other.
-
-After some failures in a row the circuit opens, for a rest that grows; then one caller tries while the others go on
-waiting, and an answer closes it for all. A refusal is an answer: who says no is there.
-"""
+"""How callers wait for a service that is down, and who is told of it: the circuit with threads and a clock."""
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from copy import copy
-from enum import Enum, auto
+from dataclasses import dataclass
 from threading import Condition, Event
 
+import structlog
+
 from pipeline.errors import EngineUnavailable, Interrupted
+from pipeline.net.circuit import Admission, Circuit, Rests
 
 # How soon a waiting caller sees that the run is to stop: a condition cannot wait for an event as well.
 _LOOK_SECONDS = 0.1
 
 
-class Admission(Enum):
-    CALL = auto()
-    PROBE = auto()
-    """The service is taken to be down, and this one call finds out whether it still is."""
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A service that is taken to be down, as things stand at the moment of telling."""
+
+    service: str
+    error: EngineUnavailable
+    for_seconds: float
+    """How long it has been down."""
+    next_try_seconds: float
+    """In how long it is tried again."""
+    is_new: bool
+    """The circuit has just opened; else the service was tried again, in vain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """A service that answers again."""
+
+    service: str
+    after_seconds: float
+
+
+Change = Outage | Back
+
+
+def log_change(change: Change) -> None:
+    """A line in the log when a service is taken to be down and one when it is back; none for each try."""
+    log = structlog.get_logger()
+    if isinstance(change, Back):
+        log.info("service.back", service=change.service, after=round(change.after_seconds, 1))
+    elif change.is_new:
+        log.warning(
+            "service.down",
+            service=change.service,
+            error=str(change.error),
+            next_try=round(change.next_try_seconds, 1),
+        )
 
 
 class Breaker:
-    """One for each service. Thread-safe."""
+    """One for each service. Thread-safe.
+
+    `on_change` is told, one change after the other, in whichever thread saw it. It must not call the service.
+    """
 
     def __init__(
         self,
+        service: str = "service",
         *,
-        failures: int = 3,
-        first_rest_seconds: float = 2.0,
-        longest_rest_seconds: float = 30.0,
+        rests: Rests | None = None,
+        on_change: Callable[[Change], None] = log_change,
         clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[Condition, float], object] = Condition.wait,
+        look_seconds: float = _LOOK_SECONDS,
     ) -> None:
-        self._allowed = failures
-        self._first_rest = first_rest_seconds
-        self._longest_rest = longest_rest_seconds
+        """`pause` waits for a condition, at most some seconds; a caller looks again at least each `look_seconds`."""
+        self._service = service
+        self._circuit = Circuit(rests or Rests())
+        self._on_change = on_change
         self._clock = clock
+        self._pause = pause
+        self._look_seconds = look_seconds
         self._changed = Condition()
-        self._failures = 0
-        self._probing = False
-        self._rest = 0.0
-        self._rests_until = 0.0
-        self._reason: EngineUnavailable | None = None
+        self._line: deque[object] = deque()
 
     @property
     def is_open(self) -> bool:
-        return self._reason is not None
+        """The service is taken to be down."""
+        return self._circuit.reason is not None
 
-    def admit(self, stop: Event, *, until: float) -> Admission:
+    def admit(self, stop: Event, *, wait_seconds: float) -> Admission:
         """Wait for leave to call; every admission ends in `answered`, `failed` or `gave_up`.
 
-        `until` is a time of the clock. Raises the service's last EngineUnavailable when it is still down then, and
+        `wait_seconds` bounds how long a service may have been down, not how long this caller waits: after that, nobody
+        who comes later waits anew. Raises the service's last EngineUnavailable when it is down for longer, and
         Interrupted when `stop` is set.
         """
+        ticket = object()
         with self._changed:
-            while True:
-                if stop.is_set():
-                    raise Interrupted
-                if self._reason is None:
-                    return Admission.CALL
-                now = self._clock()
-                if not self._probing and now >= self._rests_until:
-                    self._probing = True
-                    return Admission.PROBE
-                if now >= until:
-                    raise copy(self._reason)  # each caller its own: a traceback is written into it
-                waiting = until - now if self._probing else min(until, self._rests_until) - now
-                self._changed.wait(min(_LOOK_SECONDS, waiting))
+            self._line.append(ticket)
+            try:
+                while True:
+                    if stop.is_set():
+                        raise Interrupted
+                    now = self._clock()
+                    admission = self._circuit.admit(now, next_in_line=self._line[0] is ticket)
+                    if admission is not None:
+                        return admission
+                    self._pause(self._changed, min(self._look_seconds, self._until_next(now, wait_seconds)))
+            finally:
+                self._line.remove(ticket)
 
-    def answered(self) -> None:
+    def answered(self, admission: Admission) -> None:
         """The service is there."""
         with self._changed:
-            self._failures = 0
-            self._probing = False
-            self._reason = None
+            was_open = self.is_open
+            self._circuit.answered(admission)
+            if was_open and not self.is_open:
+                self._on_change(Back(self._service, self._clock() - self._circuit.since))
             self._changed.notify_all()
 
     def failed(self, error: EngineUnavailable, admission: Admission) -> None:
         """The service could not be reached, or was too busy."""
         with self._changed:
-            self._failures += 1
-            if admission is Admission.PROBE:
-                self._probing = False
-                self._open(error, rest=min(self._longest_rest, 2 * self._rest))
-            elif self._failures >= self._allowed and self._reason is None:
-                self._open(error, rest=self._first_rest)
+            was_open, now = self.is_open, self._clock()
+            self._circuit.failed(error, admission, now)
+            if self.is_open and (admission is Admission.PROBE or not was_open):
+                down_for, rest = now - self._circuit.since, self._circuit.next_try - now
+                self._on_change(Outage(self._service, error, down_for, rest, is_new=not was_open))
             self._changed.notify_all()
 
     def gave_up(self, admission: Admission) -> None:
         """The call ended without a word about the service: it was interrupted, or there was a fault of ours."""
         with self._changed:
-            if admission is Admission.PROBE:
-                self._probing = False
-                self._changed.notify_all()
+            self._circuit.gave_up(admission)
+            self._changed.notify_all()
 
-    def _open(self, error: EngineUnavailable, *, rest: float) -> None:
-        self._reason = error
-        self._rest = rest
-        self._rests_until = self._clock() + max(rest, min(self._longest_rest, error.retry_after_seconds or 0.0))
+    def _until_next(self, now: float, wait_seconds: float) -> float:
+        """Seconds until there is something to look at; raises where there is nothing to wait for any more."""
+        circuit = self._circuit
+        if circuit.reason is None:
+            return self._look_seconds  # others call, and each of their calls has its deadline
+        left = circuit.since + wait_seconds - now
+        if left <= 0:
+            raise _too_long(circuit.reason, wait_seconds)
+        return min(left, circuit.next_try - now) if now < circuit.next_try else left
+
+
+def _too_long(reason: EngineUnavailable, wait_seconds: float) -> EngineUnavailable:
+    """Each caller its own: a traceback is written into an exception."""
+    error = copy(reason)
+    if wait_seconds > 0:
+        error.what = f"{reason.what.rstrip('.')}, for {_duration(wait_seconds)} now, which is as long as is waited"
+        again = "Then run it again: what is finished is kept; wait_for_services_seconds says how long to wait."
+        error.hint = f"{reason.hint} {again}".strip()
+    return error
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"

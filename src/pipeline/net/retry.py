@@ -17,7 +17,8 @@ import structlog
 import tenacity
 
 from pipeline.errors import EngineError, EngineNonsense, EngineUnavailable, Interrupted
-from pipeline.net.breaker import Admission, Breaker
+from pipeline.net.breaker import Breaker
+from pipeline.net.circuit import Admission
 from pipeline.net.limit import Limit, Unlimited
 
 T = TypeVar("T")
@@ -28,11 +29,14 @@ class Policy:
     """Bounds in number and in time; whichever comes first ends the asking."""
 
     attempts: int = 5
-    """Calls made while the service is not taken to be down; finding out whether it is back counts for none."""
+    """Calls made while the service is not taken to be down; waiting for it and finding out whether it is back use up
+    none."""
     first_wait_seconds: float = 1.0
     longest_wait_seconds: float = 30.0
     total_seconds: float = 300.0
-    """From the first call; no new wait begins that would end later."""
+    """From the first call, but for the time that a service was down; no new wait begins that would end later."""
+    wait_seconds: float = 1800.0
+    """How long a service may be down, with a breaker, before the call is given up; 0 does not wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +72,15 @@ def call(
 ) -> T:
     """The result of `act`, asked again while its error says that it may help.
 
-    EngineNonsense is asked again only with `after_nonsense`: where another try gives another answer. `sleep` waits
-    for some seconds and returns whether it was stopped; by default it waits for `stop`.
+    With a breaker, a service that is down is waited for, and what it failed with is not told to `on_retry`: the
+    breaker tells it once, for all who wait. EngineNonsense is asked again only with `after_nonsense`: where another try
+    gives another answer. `sleep` waits for some seconds and returns whether it was stopped; by default it waits for
+    `stop`.
 
     Raises what `act` raised last, or Interrupted as soon as `stop` is set.
     """
     pause = sleep if sleep is not None else stop.wait
-    until = clock() + policy.total_seconds
-    admissions = _Admissions(breaker, limit or Unlimited(), stop, until)
+    asking = _Asking(breaker, limit or Unlimited(), stop, policy, clock)
 
     def worth_it(error: BaseException) -> bool:
         return (
@@ -83,16 +88,18 @@ def call(
         )
 
     def spent(state: tenacity.RetryCallState) -> bool:
-        return admissions.calls >= policy.attempts or clock() + state.upcoming_sleep >= until
+        return asking.spent(state.upcoming_sleep)
 
     def wait_before(state: tenacity.RetryCallState) -> float:
+        if asking.is_down:  # its rest is the wait
+            return 0.0
         bound = min(policy.longest_wait_seconds, policy.first_wait_seconds * 2.0 ** min(state.attempt_number - 1, 60))
         asked_for = getattr(_error_of(state), "retry_after_seconds", None) or 0.0
         return max(draw(0.0, bound), asked_for)
 
     def tell(state: tenacity.RetryCallState) -> None:
         error = _error_of(state)
-        if isinstance(error, EngineError):
+        if isinstance(error, EngineError) and not asking.is_down:
             on_retry(Retry(service, error, state.attempt_number, round(state.upcoming_sleep, 3)))
 
     def rest(seconds: float) -> None:
@@ -107,38 +114,67 @@ def call(
         sleep=rest,
         reraise=True,
     )
-    return again(lambda: admissions.through(act))
+    return again(lambda: asking.ask(act))
 
 
-class _Admissions:
-    """One caller's way past the breaker and the limit."""
+class _Asking:
+    """One caller's way past the breaker and the limit, and what it has spent of its policy."""
 
-    def __init__(self, breaker: Breaker | None, limit: Limit, stop: Event, until: float) -> None:
+    def __init__(
+        self, breaker: Breaker | None, limit: Limit, stop: Event, policy: Policy, clock: Callable[[], float]
+    ) -> None:
         self._breaker = breaker
         self._limit = limit
         self._stop = stop
-        self._until = until
-        self.calls = 0
+        self._policy = policy
+        self._clock = clock
+        self._until = clock() + policy.total_seconds
+        self._calls = 0
+        self._given_up = False
 
-    def through(self, act: Callable[[], T]) -> T:
-        self._limit.wait(self._stop)
+    @property
+    def is_down(self) -> bool:
+        return self._breaker is not None and self._breaker.is_open
+
+    def spent(self, upcoming_sleep: float) -> bool:
+        """Whether no further call is to be made. While the service is down, it is the breaker that says so; but a call
+        that takes the service down again and again is not made for ever.
+        """
+        if self._given_up:
+            return True
+        if self.is_down:
+            return self._calls >= 2 * self._policy.attempts
+        return self._calls >= self._policy.attempts or self._clock() + upcoming_sleep >= self._until
+
+    def ask(self, act: Callable[[], T]) -> T:
         if self._breaker is None:
-            self.calls += 1
+            self._limit.wait(self._stop)
+            self._calls += 1
             return act()
-        admission = self._breaker.admit(self._stop, until=self._until)
-        self.calls += admission is Admission.CALL
+        begun = self._clock()
         try:
+            admission = self._breaker.admit(self._stop, wait_seconds=self._policy.wait_seconds)
+        except EngineUnavailable:
+            self._given_up = True
+            raise
+        admitted = self._clock()
+        self._until += admitted - begun
+        self._calls += admission is Admission.CALL
+        try:
+            self._limit.wait(self._stop)
             result = act()
         except EngineUnavailable as error:
             self._breaker.failed(error, admission)
+            if admission is Admission.PROBE:
+                self._until += self._clock() - admitted
             raise
         except EngineError:
-            self._breaker.answered()
+            self._breaker.answered(admission)
             raise
         except BaseException:
             self._breaker.gave_up(admission)
             raise
-        self._breaker.answered()
+        self._breaker.answered(admission)
         return result
 
 

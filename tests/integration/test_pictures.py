@@ -135,6 +135,13 @@ def test_every_segment_has_a_picture_of_each_shape_and_the_episode_a_square_cove
     assert verify(project.folder / "output" / "the-log") == ()
 
 
+def test_a_heading_that_only_counts_is_not_set_on_the_card(project: Project) -> None:
+    (project.folder / "input" / "log.md").write_text(READ.replace("Morning", "Part 1"))
+    painter = FakeIllustrator()
+    assert project.run(painter) == {"the-log": None}
+    assert [request.heading for request in painter.calls] == ["", "Evening"]
+
+
 def test_films_are_made_in_each_shape_and_what_is_switched_off_is_withdrawn(project: Project) -> None:
     shapes = (Shape("", 160, 90), Shape("tall", 90, 160))
     films = (Spec(160, 90, motion=False), Spec(90, 160, motion=False))

@@ -16,7 +16,7 @@ from pipeline.build.recipe import Artifact, Canonical, Flow, Parts, Rule, Step
 from pipeline.domain.script import Script
 from pipeline.ports import Illustrator, PictureRequest
 from pipeline.text.highlights import highlight_of
-from pipeline.text.picture_prompts import Look, cover_prompt, prompt_for
+from pipeline.text.picture_prompts import Look, cover_prompt, prompt_for, telling_heading
 
 RULE = Rule("picture", version=1, resource="image")
 
@@ -111,7 +111,7 @@ def _requests(script: Script, shape: Shape, easel: Easel) -> Iterator[PictureReq
             height=shape.height,
             steps=easel.steps,
             title=script.title,
-            heading=segment.title,
+            heading=telling_heading(segment),
             number=number,
             segments=len(script.segments),
             language=script.language,

@@ -89,6 +89,11 @@ def parse_look(text: str, *, where: str) -> Look:
     return look
 
 
+def telling_heading(segment: Segment) -> str:
+    """The segment's heading, or nothing where it only counts: "Part 2" says nothing to be seen."""
+    return "" if _ONLY_A_NUMBER.fullmatch(segment.title) else segment.title
+
+
 def prompt_for(segment: Segment, *, title: str, look: Look, language: str) -> PicturePrompt:
     """What the picture of a segment is asked for; `title` is the script's, `language` a BCP 47 tag."""
     written = " ".join(segment.picture_prompt.split())
@@ -106,7 +111,7 @@ def _prompt(scene: str, look: Look, *, derived: bool) -> PicturePrompt:
 
 
 def _scene(segment: Segment, title: str, language: str) -> str:
-    heading = "" if _ONLY_A_NUMBER.fullmatch(segment.title) else segment.title
+    heading = telling_heading(segment)
     said = [one for paragraph in segment.paragraphs for one in sentences(paragraph, language)][:_LOOKED_AT]
     # The sentence with the most to be seen: of its words, those that are long enough to be no particles.
     telling = max(said, key=lambda sentence: _telling(sentence, heading or title), default="")

@@ -1,6 +1,7 @@
 """What is remembered of each episode between runs: from what it was made, how it ended, and how long things take.
 
-Each is a small file that can be lost without harm: the next plan then knows fewer reasons and worse estimates.
+Each is a small file that can be lost without harm: the next plan then knows fewer reasons and worse estimates, and
+`verify` has nothing but a manifest's own digest to know it by until the episode is published again.
 """
 
 from __future__ import annotations

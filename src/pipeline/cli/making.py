@@ -71,7 +71,10 @@ def status(as_json: AsJson = False, project: Project = None) -> int:
 
 @commands.command(epilog="Example:  pipeline verify && echo every file is as its manifest says")
 def verify(as_json: AsJson = False, project: Project = None) -> int:
-    """Read every published file and compare it with its episode's manifest."""
+    """Read every published file and compare it with its episode's manifest, and that with what was published.
+
+    Finds every changed, damaged or missing file, the manifest too, and says what brings it back. Changes nothing.
+    """
     from pipeline import report
 
     with opened(project) as (_, _, shop, _):

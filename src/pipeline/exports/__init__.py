@@ -6,8 +6,8 @@ What is not as its manifest says is refused by name; what lies in the folder and
 
 from __future__ import annotations
 
-from pipeline.exports.episode import Episode, found
+from pipeline.exports.episode import found
 from pipeline.exports.making import Exported, Made, Show, Wish, export
-from pipeline.exports.names import PACKS, SOUNDS
+from pipeline.exports.names import SOUNDS
 
-__all__ = ["PACKS", "SOUNDS", "Episode", "Exported", "Made", "Show", "Wish", "export", "found"]
+__all__ = ["SOUNDS", "Exported", "Made", "Show", "Wish", "export", "found"]

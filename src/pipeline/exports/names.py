@@ -7,9 +7,6 @@ import unicodedata
 SOUNDS = ("m4b", "mp3", "opus", "flac")
 """The kinds of sound there are, by the ending of the file's name."""
 
-PACKS = ("zip", "folder")
-"""How all of an episode's files are put together."""
-
 # eCryptfs takes 143 bytes in a name, the others 255; of those a slug has up to 60, and there are brackets, a blank,
 # the ending, and room for what others put at the end (" (copy)").
 _LONGEST_TITLE_BYTES = 60

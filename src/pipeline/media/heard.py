@@ -37,8 +37,7 @@ def frames(
 
     def taken(count: int) -> AudioFrame | None:
         nonlocal given
-        # A sample of the file is never heard twice, nor is one made up at its end, whatever the resampler keeps back.
-        frame = waiting.read(count, partial=True) if count else None
+        frame = waiting.read(count, partial=True)
         if frame is not None:
             frame.pts, frame.time_base, given = given, Fraction(1, rate), given + frame.samples
         return frame
@@ -51,13 +50,13 @@ def frames(
                 for piece in resampler.resample(frame):
                     piece.pts = None
                     waiting.write(piece)
-                while waiting.samples >= frame_samples:
-                    if (whole := taken(frame_samples)) is not None:
-                        yield whole
+                while waiting.samples >= frame_samples and (whole := taken(frame_samples)) is not None:
+                    yield whole
             tick(packet.size)
     for piece in resampler.resample(None) if decoded else ():
         piece.pts = None
         waiting.write(piece)
+    # As many as the file has, though the resampler may give some more at its end.
     left = round(decoded * rate / from_rate) - given if decoded else 0
     while left > 0 and (rest := taken(min(left, frame_samples))) is not None:
         left -= rest.samples

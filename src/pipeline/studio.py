@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -604,7 +604,19 @@ class Studio:
         asked = self.survey().asked
         lost = {slug for slug in self.records.slugs() if self._has_lost_its_manifest(slug, asked)}
         for slug in sorted({*self.episodes_on_disk(), *lost}):
-            yield self._checked(slug, left=slug not in asked)
+            with self._nobody_publishing(slug):
+                checked = self._checked(slug, left=slug not in asked)
+            yield checked
+
+    @contextmanager
+    def _nobody_publishing(self, slug: str) -> Iterator[None]:
+        """Else a run at work would be taken for damage. A project that is only there to be read has no run at work."""
+        locks = self.store.folder / "locks"
+        if locks.is_dir() and os.access(locks, os.W_OK):
+            with held(locks / f"episode-{slug}"):
+                yield
+        else:
+            yield
 
     def _has_lost_its_manifest(self, slug: str, asked: Collection[str]) -> bool:
         folder = self.folders.output / slug

@@ -7,6 +7,7 @@ import random
 import re
 import shutil
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from pipeline import report
+from pipeline.build.store import held
 from pipeline.domain import manifest
 from pipeline.ports import Question
 from pipeline.stages.publish import MANIFEST, SCRIPT, digest_on_disk, verify
@@ -377,6 +379,25 @@ def test_a_script_one_bit_off_is_told_with_the_way_back(project: Path, capsys: p
     script.write_bytes(mine.replace(b"up in", b"uP in"))
     fault = told(project, capsys)[1]["wrong"]["bells"][0]
     assert fault.endswith(f"run: cp {project}/data/edits/bells.md {script}")
+
+
+def test_a_run_in_the_middle_of_publishing_is_not_taken_for_damage(project: Path) -> None:
+    shop = studio(project)
+    audio = project / "output" / "bells" / "audio.mp3"
+    whole = audio.read_bytes()
+    with ThreadPoolExecutor(1) as executor:
+        with held(shop.store.folder / "locks" / "episode-bells"):
+            audio.write_bytes(b"another edition, whose manifest is still to come")
+            looking = executor.submit(lambda: [one.faults for one in shop.check()])
+            assert not wait([looking], timeout=0.3).done  # it waits for the publishing to be over
+            audio.write_bytes(whole)
+        assert looking.result() == [(), ()]
+
+
+def test_what_can_only_be_read_is_verified_too(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree(project / "data" / "store")
+    assert told(project, capsys)[0] == 0
+    assert not (project / "data" / "store").exists()
 
 
 def test_what_is_no_plain_file_is_a_fault_of_its_own(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

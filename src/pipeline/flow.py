@@ -25,7 +25,7 @@ from pipeline.slugs import source_identity
 from pipeline.stages import captions, casting, mix, pace, pages, pictures, sources, speech, video
 from pipeline.stages import script as scripts
 from pipeline.stages.publish import SCRIPT, Edition, Piece
-from pipeline.text import claims, script_file, utterances
+from pipeline.text import claims, notices, script_file, utterances
 from pipeline.text.pronunciations import Pronunciations
 from pipeline.text.style_file import Style
 from pipeline.text.summary import summary
@@ -41,11 +41,6 @@ _SECONDS_A_WORD = 0.4
 
 _ONLY_PACE_EDITED = "the script is a person's own: only the pace is changed, by 8 % at most"
 _ONLY_PACE_READ = "the text is read as it stands: only the pace is changed, by 8 % at most"
-
-NOTICE = "Voice synthesised by a machine; the script was written by a language model."
-NOTICE_EDITED = "Voice synthesised by a machine; the script was written by a language model and edited by a person."
-NOTICE_READ = "Voice synthesised by a machine."
-NOTICE_DRAWN = "Pictures drawn by a machine."
 
 Origin: TypeAlias = Mapping[str, object]
 """How a script came about that a model wrote, as the manifest says it: `writer`, `style`, `style_sha256`, `how`. Plain
@@ -88,6 +83,8 @@ class Desk:
     """The writer was taken because it answers today; an episode that another one finished stays as it is."""
     auto_voice: bool = False
     auto_illustrator: bool = False
+    public_url: str = ""
+    """Where `output/` lies for the world, without a slash at its end; empty where nobody but this machine sees it."""
     provenance: Mapping[str, object] = field(default_factory=dict)
     """What every manifest says about this installation."""
 
@@ -142,7 +139,7 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: Edited | None = None
         claimed = sources.of_written(topic, lines, written.marks) if written is not None else None
     if desk.fails_unsupported:
         sources.check(claimed, lines, topic, slug)
-    notice = NOTICE_READ if origin is None else NOTICE if edited is None else NOTICE_EDITED
+    notice = notices.of_sound(script.language, written=origin is not None, edited=edited is not None)
     mixed = yield from mix.mix(script, spoken.sentences, desk.sound, topic, notice)
     programme = mixed.programme
     captioned = yield from captions.caption(programme, script.language, words=script.word_count)
@@ -158,7 +155,7 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: Edited | None = None
         pieces["audio.flac"] = Piece(mixed.flac, "audio.flac")
     illustrator = desk.easel.segments.describe()
     if illustrator.reads_prompts:  # typography is what anybody would call it
-        notice = f"{notice} {NOTICE_DRAWN}"
+        notice = notices.with_pictures(script.language, notice)
     seen = yield from _seen(script, topic, programme, desk, notice)
     drawn = seen.drawn
     pieces |= seen.pieces
@@ -169,7 +166,14 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: Edited | None = None
     elif edited is not None:
         fixed[SCRIPT] = edited.text
     shown = [pages.Shown(name, piece.artifact, piece.part) for name, piece in pieces.items()]
-    about_page = pages.About(script.title, script.language, notice, topic.tags, _facts(begun, who, rate, illustrator))
+    about_page = pages.About(
+        title=script.title,
+        language=script.language,
+        notice=notice,
+        tags=topic.tags,
+        facts=_facts(begun, who, rate, illustrator),
+        address=f"{desk.public_url}/{slug}" if desk.public_url else "",
+    )
     page = yield from pages.page_of(
         about_page,
         programme,

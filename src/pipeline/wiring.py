@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from threading import Event
+from typing import TypeVar
 
 import structlog
 
@@ -40,6 +41,8 @@ _EMBEDDED_SLOTS = 8
 _OLLAMA_SLOTS = 1
 
 
+E = TypeVar("E")
+
 _STABLE_DIFFUSION, _CARDS = "stable-diffusion", "cards"
 _WIDE, _TALL = pictures.Shape("", 1280, 720), pictures.Shape("tall", 1080, 1920)
 
@@ -59,6 +62,10 @@ class Workshop:
     tls: Tls
 
 
+def _lent(before: Choice[E], now: Choice[E]) -> Choice[E]:
+    return replace(now, engine=before.engine) if before.name == now.name else now
+
+
 def folders(project: Path, settings: Settings) -> Folders:
     """The project's folders, absolute."""
     return Folders(
@@ -69,10 +76,12 @@ def folders(project: Path, settings: Settings) -> Folders:
     )
 
 
-def workshop(project: Path, loaded: Loaded, *, stop: Event) -> Workshop:
+def workshop(project: Path, loaded: Loaded, *, stop: Event, earlier: Workshop | None = None) -> Workshop:
     """Everything ready to plan and run. Loads no model and asks nobody to work.
 
-    Raises SettingsError (pronunciations with faults in them), EngineRefused where an engine is not installed.
+    `earlier`, of the same settings and the same `stop`, lends those engines that are chosen again, with the models
+    that they hold. Raises SettingsError (pronunciations with faults in them), EngineRefused where an engine is not
+    installed.
     """
     settings = loaded.settings
     places = folders(project, settings)
@@ -80,6 +89,8 @@ def workshop(project: Path, loaded: Loaded, *, stop: Event) -> Workshop:
     digests = Digests(places.data / "digests.json")
     writer = choose_writer(settings, tls, digests, stop)
     voice = choose_voice(project, settings, tls, digests, stop)
+    if earlier is not None:
+        writer, voice = _lent(earlier.writer, writer), _lent(earlier.voice, voice)
     look = read_look(project, settings)
     illustrator = choose_illustrator(project, settings, tls, look, stop)
     cores = settings.cores or available_cores()
@@ -93,9 +104,7 @@ def workshop(project: Path, loaded: Loaded, *, stop: Event) -> Workshop:
     studio = Studio(
         places,
         desk(project, loaded, writer, voice, easel_of(project, settings, illustrator, look), tls),
-        inbox.TopicDefaults(
-            settings.language, settings.style, settings.words, settings.minutes, settings.max_topic_bytes
-        ),
+        defaults_of(settings),
         executors=executors,
         threads=threads,
         # Enough episodes open that every slot and core has work from one while another waits.
@@ -104,6 +113,13 @@ def workshop(project: Path, loaded: Loaded, *, stop: Event) -> Workshop:
         shared_gpu=shared_gpu(settings, writer, illustrator),
     )
     return Workshop(studio, writer, voice, illustrator, tls)
+
+
+def defaults_of(settings: Settings) -> inbox.TopicDefaults:
+    """What topics have that do not say otherwise."""
+    return inbox.TopicDefaults(
+        settings.language, settings.style, settings.words, settings.minutes, settings.max_topic_bytes
+    )
 
 
 def desk(
@@ -169,6 +185,7 @@ def desk(
                 "films": repr(films),
                 "rate": settings.speaking_rate,
                 "unsupported": settings.unsupported,
+                "public_url": channel_of(settings).public_url,
                 "defaults": [settings.language, settings.style, settings.words, settings.minutes],
                 "provenance": repr(provenance),
             }
@@ -176,6 +193,7 @@ def desk(
         auto_writer=settings.writer == "auto",
         auto_voice=settings.voice_engine == "auto",
         auto_illustrator=settings.sd_enabled,
+        public_url=channel_of(settings).public_url,
         provenance=provenance,
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from tests.browser.chromium import Browser, Tab, browser
 from tests.fakes.studio import make_studio, run_all
 from tests.fakes.voice import FakeVoice, identity
 from tests.fakes.writer import FakeWriter
+from tests.npm import NotToBeHad
 
 CHORUS = """---
 title: The dawn chorus
@@ -104,9 +104,7 @@ def tab(running: Browser) -> Iterator[Callable[..., Tab]]:
 
 @pytest.fixture(scope="session")
 def axe_core() -> str:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "media-pipeline-tests"
-    cache.mkdir(parents=True, exist_ok=True)
     try:
-        return axe.script(cache)
-    except axe.NotToBeHad as error:
+        return axe.script()
+    except NotToBeHad as error:
         pytest.skip(str(error))

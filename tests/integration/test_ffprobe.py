@@ -107,7 +107,7 @@ def test_a_film_is_what_players_take(ffprobe: Path, episode: Path, name: str) ->
     )
     assert abs(float(picture["duration"]) - float(sound["duration"])) <= FRAME
     assert told["format"]["tags"]["title"] == "Faróis"
-    assert told["format"]["tags"]["comment"] == "Voice synthesised by a machine."
+    assert told["format"]["tags"]["comment"] == "Voz sintetizada por uma máquina."
     found = [(one["tags"]["title"], float(one["start_time"])) for one in told["chapters"]]
     for (title, start), (wanted, begins) in zip(found, chapters(episode), strict=True):
         assert title == wanted
@@ -135,7 +135,7 @@ def test_an_mp3_has_its_tags_its_chapters_and_its_length(ffprobe: Path, episode:
     assert (sound["codec_name"], sound["sample_rate"], sound["channels"]) == ("mp3", "44100", 1)
     assert told["format"]["tags"]["title"] == "Faróis"
     assert told["format"]["tags"]["language"] == "por"
-    assert "synthesised by a machine" in told["format"]["tags"]["comment"]
+    assert "sintetizada por uma máquina" in told["format"]["tags"]["comment"]
     found = [(one["tags"]["title"], float(one["start_time"])) for one in told["chapters"]]
     for (title, start), (wanted, begins) in zip(found, chapters(episode), strict=True):
         assert title == wanted

@@ -64,13 +64,16 @@ class Rounds:
     failures_in_a_row: int = 0
 
 
-def due(rounds: Rounds, now_seen: str, now: float) -> str:
-    """Why to make what there is to make now; empty where there is no reason.
+def due(rounds: Rounds, now_seen: str, now: float, *, asked: bool = False) -> str:
+    """Why to make what there is to make now; empty where there is no reason. `asked` is what somebody asked for that
+    shows in no folder.
 
     A folder whose state differs from the last round's is still being written to: it is left until it lies still.
     """
     if now_seen != rounds.seen:
         return ""
+    if asked:
+        return "asked"
     if now_seen != rounds.made:
         return "changed"
     if rounds.failed_at is not None and now - rounds.failed_at >= retry_after(rounds.failures_in_a_row):
@@ -114,7 +117,8 @@ class Watch:
     """Turns its rounds until `stop` is set.
 
     `prove` has each engine produce something (raises PipelineError), `make` makes all there is to make,
-    `log(event, facts)` is told what happens.
+    `log(event, facts)` is told what happens. `rest` waits between two rounds, where that may end sooner than after
+    `seconds`; `asked` says whether somebody asked for what shows in no folder.
     """
 
     def __init__(
@@ -128,6 +132,8 @@ class Watch:
         stop: Flag,
         seconds: float,
         clock: Callable[[], float],
+        rest: Callable[[float], object] | None = None,
+        asked: Callable[[], bool] = lambda: False,
     ) -> None:
         self._folders = folders
         self._data = data
@@ -137,6 +143,8 @@ class Watch:
         self._stop = stop
         self._seconds = seconds
         self._clock = clock
+        self._rest = rest or stop.wait
+        self._asked = asked
         self._rounds = Rounds()
         self._beat = Beat("", "starting", ready=False)
 
@@ -147,13 +155,13 @@ class Watch:
             self._until_proven()
             while not self._stop.is_set():
                 self.turn()
-                self._stop.wait(self._seconds)
+                self._rest(self._seconds)
         self._say("stopped")
 
     def turn(self) -> None:
         """One round."""
         seen = state_of(self._folders)
-        reason = due(self._rounds, seen, self._clock())
+        reason = due(self._rounds, seen, self._clock(), asked=self._asked())
         self._rounds = replace(self._rounds, seen=seen)
         if not reason:
             return

@@ -46,7 +46,7 @@ def events(text: str) -> list[dict[str, object]]:
 
 COMMANDS = [
     ["run"], ["plan"], ["status"], ["verify"], ["rewrite"], ["clean"], ["doctor"], ["settings"], ["version"],
-    ["backup"], ["restore"], ["export"], ["feed"], ["watch"], ["models", "list"], ["models", "fetch"],
+    ["backup"], ["restore"], ["export"], ["feed"], ["watch"], ["serve"], ["models", "list"], ["models", "fetch"],
     ["voices", "list"], ["voices", "get"], ["voices", "available"],
 ]  # fmt: skip
 

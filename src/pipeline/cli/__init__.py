@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from pipeline import __version__
-from pipeline.cli import backup, export, making, models, site, upkeep, voices, watch
+from pipeline.cli import backup, export, making, models, serve, site, upkeep, voices, watch
 from pipeline.cli.opening import Status
 from pipeline.errors import Interrupted, PipelineError, SettingsError
 
@@ -32,6 +32,7 @@ app = typer.Typer(
 GROUPS: tuple[tuple[str, typer.Typer], ...] = (
     ("", making.commands),
     ("", watch.commands),
+    ("", serve.commands),
     ("", site.commands),
     ("", export.commands),
     ("", backup.commands),

@@ -120,6 +120,20 @@ def _credentials(value: SecretStr) -> SecretStr:
     return value
 
 
+def _token(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[!-~]{16,512}", value.get_secret_value()):  # what it is, is not repeated: it is a secret
+        raise ValueError("a token has 16 to 512 letters, digits and signs, without blanks")
+    return value
+
+
+def _hosts(value: str) -> str:
+    names = [name.strip().lower() for name in value.split(",") if name.strip()]
+    for name in names:
+        if not re.fullmatch(r"[a-z0-9._:-]{1,253}", name, re.ASCII) or name.count(":") == 1:
+            raise ValueError(f"{name!r} is no name of a machine; write it like media.example, without a port")
+    return ",".join(names)
+
+
 def _side(value: int) -> int:
     if value % 8:
         raise ValueError(f"{value} is not a multiple of 8, which models draw in; write {round(value / 8) * 8}")
@@ -179,6 +193,7 @@ def _seconds(default: float, about: str, *, group: str, ge: float = 0, le: float
 _FOLDERS, _TOPICS, _WRITING, _SPEAKING = "Folders", "Topics", "Writing", "Speaking"
 _SOUND, _NETWORK, _MACHINE = "Sound", "Network", "Machine and log"
 _PICTURES, _MODELS, _SITE = "Pictures", "Models", "Page and feed"
+_SERVICE = "Service"
 
 
 class Settings(BaseSettings):
@@ -380,6 +395,21 @@ class Settings(BaseSettings):
         "Education", "Apple's category, with a subcategory after >: Science > Physics.", group=_SITE
     )
     feed_explicit: bool = _setting(False, "Whether the feed says that it is not for children.", group=_SITE)
+
+    service_host: Text = _setting(
+        "127.0.0.1", "The address that `pipeline serve` listens on; any but this machine's own needs a service_token.",
+        group=_SERVICE,
+    )  # fmt: skip
+    service_port: Whole = _setting(8080, "The port that it listens on.", group=_SERVICE, ge=0, le=65_535)
+    service_token: Annotated[SecretStr, AfterValidator(_token)] | None = _setting(
+        None, "Asked of every caller as a bearer token, where it is set.", group=_SERVICE
+    )
+    service_hosts: Annotated[str, AfterValidator(_hosts)] = _setting(
+        "", "Other names by which callers may call the service, with commas between them.", group=_SERVICE
+    )
+    service_grace_seconds: Number = _seconds(
+        20.0, "How long what is being made and answered may take when it is told to stop.", group=_SERVICE, le=3600
+    )
 
     cores: Whole = _setting(0, "How many processor cores to use; 0 is all.", group=_MACHINE, ge=0, le=1024)
     watch_seconds: Number = _seconds(

@@ -1,0 +1,117 @@
+"""The command that keeps at it and answers: `pipeline serve`."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.opening import AsJson, Project, Status, find_project
+from pipeline.errors import SettingsError
+
+if TYPE_CHECKING:
+    from pipeline.inbox import TopicDefaults
+    from pipeline.service.guard import Guard
+    from pipeline.service.project import Opened
+    from pipeline.service.project import Project as Served
+    from pipeline.settings import Settings
+
+commands = typer.Typer()
+
+# What the extra `service` brings and nothing works without.
+_NEEDED = ("fastapi", "uvicorn")
+
+
+@commands.command(epilog="Example:  pipeline serve --port 8080")
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on; else the setting service_host.")] = "",
+    port: Annotated[int, typer.Option(help="The port; else the setting service_port.", min=-1, max=65_535)] = -1,
+    write_docs: Annotated[bool, typer.Option("--write-docs", help="Write docs/reference/api.md anew and end.")] = False,
+    as_json: AsJson = False,
+    project: Project = None,
+) -> int:
+    """Stay, make what is new as `pipeline watch` does, and answer over HTTP: topics, episodes, events, metrics.
+
+    Listens on this machine alone unless it is told otherwise, and then asks every caller for the service_token.
+    """
+    from pipeline import telemetry
+    from pipeline.settings import load
+
+    place = find_project(project)
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        raise SettingsError([f"not installed: {', '.join(missing)}"], hint="pip install 'media-pipeline[service]'")
+    overrides: dict[str, object] = {}
+    if host:
+        overrides["service_host"] = host
+    if port >= 0:
+        overrides["service_port"] = port
+    settings = load(place, os.environ, overrides).settings
+    guard = _guard(settings)
+    from pipeline.service.app import make_service
+    from pipeline.service.serving import listen
+    from pipeline.service.serving import serve as answer
+
+    service = make_service(_served(place, settings), guard, grace_seconds=settings.service_grace_seconds)
+    if write_docs:
+        from pipeline.files import write_whole
+        from pipeline.service.reference import page
+
+        write_whole(place / "docs" / "reference" / "api.md", page(service.api.openapi()).encode())
+        return Status.DONE
+    telemetry.configure(form="json" if as_json else settings.log_format, level=settings.log_level)
+
+    def told(address: str) -> None:
+        typer.echo(json.dumps({"listening": address}) if as_json else f"Listening at {address}; Ctrl-C ends it.")
+
+    listening = listen(settings.service_host, settings.service_port)
+    answer(service, listening, grace_seconds=settings.service_grace_seconds, told=told)
+    return Status.DONE
+
+
+def _guard(settings: Settings) -> Guard:
+    """Raises SettingsError where everybody could reach it."""
+    from pipeline.service.guard import Guard, hosts_of, is_loopback
+
+    if settings.service_token is None and not is_loopback(settings.service_host):
+        raise SettingsError(
+            [f"service_token: not set, and {settings.service_host} can be reached from other machines"],
+            hint="Set SERVICE_TOKEN to 16 or more random letters, or listen on 127.0.0.1.",
+        )
+    token = settings.service_token.get_secret_value() if settings.service_token is not None else None
+    return Guard(hosts_of(settings.service_host, filter(None, settings.service_hosts.split(","))), token)
+
+
+def _served(place: Path, settings: Settings) -> Served:
+    """The project as the service needs it; whatever it opens is read anew each time."""
+    from pipeline import wiring
+    from pipeline.service.project import Opened, Project
+    from pipeline.settings import load, table
+
+    def opened(stop: Event, before: Opened | None) -> Opened:
+        loaded = load(place, os.environ)
+        earlier = before.shop if before is not None and before.settings == loaded.settings else None
+        shop = wiring.workshop(place, loaded, stop=stop, earlier=earlier)
+        return Opened(shop, wiring.channel_of(loaded.settings), loaded.settings)
+
+    def defaults() -> TopicDefaults:
+        return wiring.defaults_of(settings)
+
+    def rows() -> Sequence[Mapping[str, str]]:
+        told = table(load(place, os.environ))
+        return [{"name": row.name, "value": row.value, "origin": row.origin, "about": row.about} for row in told]
+
+    return Project(
+        folders=wiring.folders(place, settings),
+        config=place / settings.config_dir,
+        open=opened,
+        defaults=defaults,
+        settings=rows,
+        watch_seconds=settings.watch_seconds,
+    )

@@ -1,0 +1,173 @@
+"""How every episode stands now: from the last survey of `input/`, and from the events of the round under way.
+
+It is kept in memory, for looking at; the next round's survey says it anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from threading import Lock
+from typing import Literal
+
+from pipeline.build.runner import Event, Kind
+from pipeline.errors import Interrupted, PipelineError
+from pipeline.service.problems import facts
+from pipeline.studio import Survey
+
+State = Literal["waiting", "making", "finished", "failed", "held"]
+STAGES = ("script", "speech", "mix", "captions", "pictures", "video", "page", "other")
+_STAGE_OF = {
+    **dict.fromkeys(("passage", "script", "script-of-passages", "script-read", "script-revision"), "script"),
+    **dict.fromkeys(("pace", "speech"), "speech"),
+    **dict.fromkeys(("level", "gain", "sound", "mix", "flac"), "mix"),
+    **dict.fromkeys(("film", "film-sound", "film-stretch"), "video"),
+    "captions": "captions",
+    "picture": "pictures",
+    "page": "page",
+}
+
+OPEN: frozenset[State] = frozenset({"waiting", "making"})
+"""The states of what is still to be done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One episode."""
+
+    slug: str
+    state: State
+    title: str = ""
+    source: str = ""
+    """Its topic file, as the inbox names it."""
+    stage: str = ""
+    """What is being made of it now."""
+    made: int = 0
+    """Artifacts made in this round."""
+    seconds: float = 0.0
+    error: Mapping[str, str] | None = None
+    """`code`, `detail`, `where` and `hint` of a failure."""
+
+
+@dataclass(slots=True)
+class Board:
+    """Thread-safe."""
+
+    _lock: Lock = field(default_factory=Lock)
+    _standing: dict[str, Standing] = field(default_factory=dict)
+    _files: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = field(default_factory=dict)
+    """Topic file → its state when it was last surveyed, and the episodes that it asks for."""
+    refused: tuple[PipelineError, ...] = ()
+    surveyed: bool = False
+
+    def survey(self, survey: Survey, signatures: Mapping[str, tuple[int, ...]], held: Collection[str]) -> None:
+        """Begin a round. `signatures` are the topic files' states, taken before the survey was made."""
+        sources: dict[str, list[str]] = {name: list(slugs) for name, slugs in survey.finished_sources.items()}
+        standing = {
+            slug: Standing(slug, "finished", source=name)
+            for name, slugs in survey.finished_sources.items()
+            for slug in slugs
+        }
+        for work in survey.works:
+            path = work.topic.source.path
+            sources.setdefault(path, []).append(work.slug)
+            state: State = "held" if work.slug in held else "waiting"
+            standing[work.slug] = Standing(work.slug, state, work.topic.title, path)
+        refused = {error.where.split(":")[0] for error in survey.refused}
+        with self._lock:
+            for slug, before in self._standing.items():
+                # What failed keeps its reason until it is tried again.
+                if before.state == "failed" and standing.get(slug, before).state == "waiting":
+                    standing[slug] = replace(standing[slug], error=before.error)
+            self._standing = standing
+            self._files = {
+                name: (signatures.get(name, ()), tuple(sources.get(name, ())))
+                for name in {*sources, *refused}
+                if name in signatures
+            }
+            self.refused = survey.refused
+            self.surveyed = True
+
+    def take(self, event: Event) -> None:
+        """Account for what happened in the round."""
+        with self._lock:
+            before = self._standing.get(event.flow, Standing(event.flow, "waiting"))
+            self._standing[event.flow] = _after(before, event)
+
+    def put(self, slug: str, state: State) -> None:
+        with self._lock:
+            before = self._standing.get(slug)
+            if before is not None:
+                self._standing[slug] = replace(before, state=state, stage="", error=None)
+
+    def of(self, slug: str) -> Standing | None:
+        return self._standing.get(slug)
+
+    def all(self) -> Mapping[str, Standing]:
+        with self._lock:
+            return dict(self._standing)
+
+    def of_file(self, name: str, signature: tuple[int, ...]) -> tuple[Standing, ...] | None:
+        """The episodes of a topic file; None where it was not surveyed in the state that it has now."""
+        with self._lock:
+            known = self._files.get(name)
+            if known is None or known[0] != signature:
+                return None
+            return tuple(self._standing[slug] for slug in known[1] if slug in self._standing)
+
+    def queue(self, files: Iterable[tuple[str, tuple[int, ...]]]) -> tuple[int, float | None]:
+        """How many episodes are still to be made, and since when the oldest of them is asked for (seconds since
+        1970): those of this survey, and one for each file that no survey has seen yet.
+        """
+        waiting, oldest = 0, None
+        with self._lock:
+            for name, signature in files:
+                known = self._files.get(name)
+                if known is None or known[0] != signature:
+                    asked = 1
+                else:
+                    asked = sum(self._standing[slug].state in OPEN for slug in known[1] if slug in self._standing)
+                if asked:
+                    waiting += asked
+                    modified = signature[1] / 1e9
+                    oldest = modified if oldest is None else min(oldest, modified)
+        return waiting, oldest
+
+    def making(self) -> frozenset[str]:
+        with self._lock:
+            return frozenset(slug for slug, one in self._standing.items() if one.state == "making")
+
+
+def _after(before: Standing, event: Event) -> Standing:
+    match event.kind:
+        case Kind.OPENED:
+            return replace(before, state="making", stage="", made=0, error=None)
+        case Kind.STARTED if event.step is not None:
+            return replace(before, stage=stage_of(event.step.rule.name))
+        case Kind.MADE:
+            return replace(before, made=before.made + 1)
+        case Kind.CLOSED if event.error is None:
+            return replace(before, state="finished", stage="", seconds=event.seconds, error=None)
+        case Kind.CLOSED if isinstance(event.error, Interrupted):
+            return replace(before, state="waiting", stage="")
+        case Kind.CLOSED:
+            return replace(before, state="failed", stage="", seconds=event.seconds, error=told(event.error))
+        case _:
+            return before
+
+
+def told(error: BaseException | None) -> Mapping[str, str]:
+    """A failure for people; a bug is told as one, without what it holds of the inside."""
+    if isinstance(error, PipelineError):
+        return facts(error)
+    return {
+        "code": "bug",
+        "detail": f"a fault in the pipeline itself: {type(error).__name__}",
+        "where": "",
+        "hint": "The log has the whole of it; the topic is kept. Please report it.",
+    }
+
+
+def stage_of(rule: str) -> str:
+    """The stage that a rule belongs to; `other` for one that nobody has named here."""
+    return _STAGE_OF.get(rule, "other")

@@ -1,0 +1,103 @@
+"""Who may call: by which name they call us, from whose page, and with which token. Decisions, nothing else.
+
+A page of another site can have a person's browser call a service on their own machine, and a name that its owner
+points at 127.0.0.1 makes that page's own origin of it (DNS rebinding). Against the first stands `Origin`, which the
+page cannot leave out, and `Sec-Fetch-Site`; against the second the name in `Host`, which the page cannot choose.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from pipeline.service.problems import Foreign, Stranger
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::(?P<port>\d{1,5}))?")
+# Asked by who looks after the service, who may have no token; what they say without one is a word.
+OPEN_PATHS = frozenset({"/health", "/ready"})
+FEWEST_TOKEN_CHARACTERS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What a caller must bring."""
+
+    hosts: frozenset[str]
+    """The names by which the service may be called, in small letters, without port."""
+    token: str | None = None
+    """Asked of every caller where it is set."""
+
+    def admit(self, path: str, headers: Mapping[str, str]) -> bool:
+        """True where the caller may see everything; `headers` by their names in small letters.
+
+        Raises Foreign and Stranger. False for a caller without a token on a path that needs none.
+        """
+        self._by_our_name(headers)
+        self._from_our_page(headers)
+        known = self._knows_token(headers)
+        if not known and path not in OPEN_PATHS:
+            raise Stranger("a token is asked for here", hint="Send it as Authorization: Bearer …")
+        return known
+
+    def _by_our_name(self, headers: Mapping[str, str]) -> None:
+        name = name_of(headers.get("host", ""))
+        if name is None or name not in self.hosts:
+            raise Foreign(
+                "the service is not known by this name",
+                where="Host",
+                hint="Call it by its address, or add the name to the setting service_hosts.",
+            )
+
+    def _from_our_page(self, headers: Mapping[str, str]) -> None:
+        origin = headers.get("origin")
+        if origin is not None:
+            parts = _split(origin)
+            if parts is None or parts[0] not in {"http", "https"} or parts[1] != headers.get("host", "").lower():
+                raise Foreign("calls from the pages of another site are not taken", where="Origin")
+        site, mode = headers.get("sec-fetch-site", "none"), headers.get("sec-fetch-mode", "")
+        # A person may follow a link to here from anywhere.
+        if site not in {"same-origin", "none"} and mode != "navigate":
+            raise Foreign("calls from the pages of another site are not taken", where="Sec-Fetch-Site")
+
+    def _knows_token(self, headers: Mapping[str, str]) -> bool:
+        if self.token is None:
+            return True
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        matches = hmac.compare_digest(given.strip().encode("utf-8", "surrogateescape"), self.token.encode())
+        return matches and scheme.lower() == "bearer"
+
+
+def name_of(host: str) -> str | None:
+    """The name in a Host header, in small letters, without port or brackets; None where it is none."""
+    found = _HOST.fullmatch(host)
+    if found is None or int(found["port"] or 0) > 65_535:
+        return None
+    return found["name"].lower().strip("[]").rstrip(".")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def hosts_of(bound: str, also: Iterable[str]) -> frozenset[str]:
+    """The names by which a service may be called that listens on `bound`; `also` are the settings'."""
+    return frozenset({bound.lower(), *(name.lower() for name in also)} | _LOOPBACK) - {"0.0.0.0", "::"}  # noqa: S104
+
+
+def _split(origin: str) -> tuple[str, str] | None:
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return None
+    return None if parts.path or parts.query or parts.fragment else (parts.scheme.lower(), parts.netloc.lower())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shlex
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
@@ -645,7 +646,7 @@ class Studio:
         with suppress(Damaged, KeyError):
             kept = self.edits.of(slug) if artifact is None else artifact.read(SCRIPT)
             if kept is not None and is_one_bit_off(script, kept):
-                copied = f"cp {self.edits.folder / slug}.md {self.folders.output / slug / SCRIPT}"
+                copied = shlex.join(["cp", f"{self.edits.folder / slug}.md", str(self.folders.output / slug / SCRIPT)])
                 way = copied if artifact is None else f"pipeline rewrite {slug}"
                 what = f"{SCRIPT} is one bit off what was published"
                 yield f"{what}. If you did not edit it, bring it back before the next run: {way}"

@@ -41,9 +41,11 @@ from pipeline.engines.remembered import (
     voice_from,
     writer_from,
 )
-from pipeline.errors import EngineError, InputError, Interrupted, PipelineError, StoreError
+from pipeline.engines.retrying import Waits
+from pipeline.errors import EngineError, EngineUnavailable, InputError, Interrupted, PipelineError, StoreError
 from pipeline.files import disk_error, make_folder
 from pipeline.flow import Desk, Edited, Origin, episode
+from pipeline.net.outages import Outages
 from pipeline.ports import Voice, Writer
 from pipeline.records import Failure, Failures, Measured, Record, Records
 from pipeline.slugs import assign, source_identity
@@ -62,6 +64,7 @@ from pipeline.stages.publish import (
     stale,
 )
 from pipeline.stages.script import RULES
+from pipeline.underway import RESOURCES, showing
 
 DRAWING = pictures.RULE.resource
 
@@ -229,6 +232,7 @@ class Studio:
         open_at_once: int,
         stop: Flag,
         shared_gpu: SharedGpu | None = None,
+        outages: Outages | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.folders = folders
@@ -245,6 +249,7 @@ class Studio:
         self._open_at_once = open_at_once
         self._stop = stop
         self._shared_gpu = shared_gpu
+        self._outages = outages or Outages()
         self._clock = clock
         self._sealed: set[str] = set()
         """The episodes sealed by this run."""
@@ -379,7 +384,7 @@ class Studio:
 
         executors = self._executors()
         try:
-            for count, outcome in enumerate(self._outcomes(survey.works, executors, listen), 1):
+            for count, outcome in enumerate(self._shown(survey.works, executors, listen), 1):
                 self._note(outcome)
                 yield outcome
                 if count % _SEAL_EVERY == 0:
@@ -392,18 +397,43 @@ class Studio:
             if spent:
                 self.measured.save()
 
+    def _shown(
+        self, works: Sequence[Work], executors: Mapping[str, Executor], notify: Callable[[Event], None]
+    ) -> Iterator[Outcome[Published]]:
+        """The outcomes, while the run shows other processes what it is at."""
+        if not works:
+            return
+        with showing(self.folders.data) as shown:
+
+            def listen(event: Event) -> None:
+                shown.take(event)
+                notify(event)
+
+            with self._outages.told_to(lambda _: shown.show(self._outages.down)):
+                yield from self._outcomes(works, executors, listen)
+
     def _outcomes(
         self, works: Sequence[Work], executors: Mapping[str, Executor], notify: Callable[[Event], None]
     ) -> Iterator[Outcome[Published]]:
         def runner(notify: Callable[[Event], None]) -> Runner[Edition, Published]:
             self._runner = made = Runner[Edition, Published](
-                self.store, executors, open_at_once=self._open_at_once, notify=notify, stop=self._stop
+                self.store,
+                executors,
+                open_at_once=self._open_at_once,
+                notify=notify,
+                stop=self._stop,
+                stalled=self._stalled,
             )
             return made
 
         def early(notify: Callable[[Event], None]) -> Runner[bool, bool]:
             self._runner = made = Runner[bool, bool](
-                self.store, executors, open_at_once=self._open_at_once, notify=notify, stop=self._stop
+                self.store,
+                executors,
+                open_at_once=self._open_at_once,
+                notify=notify,
+                stop=self._stop,
+                stalled=self._stalled,
             )
             return made
 
@@ -424,6 +454,20 @@ class Studio:
         if self._runner is not None:
             self._runner.wake()
 
+    def _stalled(self) -> Collection[str]:
+        """The resources whose steps wait for a service that is down."""
+        return {RESOURCES[service] for service in self._outages.down}
+
+    def _wait_for(self, error: BaseException) -> tuple[str, Callable[[], object]] | None:
+        """The service that has to say what it is before an episode can be begun; None where it is not that."""
+        engines = {"writer": self._desk.writer, "voice": self._desk.voice, "illustrator": self._desk.easel.segments}
+        if isinstance(error, EngineUnavailable):
+            for service in self._outages.down:
+                engine = engines.get(service)
+                if isinstance(engine, Waits):
+                    return RESOURCES[service], engine.wait
+        return None
+
     def _job(self, work: Work) -> Job[Edition, Published]:
         record = self.records.load(work.slug)
         return Job(
@@ -431,6 +475,7 @@ class Studio:
             flow=lambda: self._flow(work, record),
             finish=lambda edition, trail: self._publish(work, edition, trail, record),
             earlier=record.trail,
+            wait_for=self._wait_for,
         )
 
     def _flow(self, work: Work, record: Record) -> Flow[Edition]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from threading import Event
@@ -22,7 +22,9 @@ from pipeline.files import open_plain
 from pipeline.flow import Desk
 from pipeline.media.cards.palette import Scheme
 from pipeline.media.programme import Pauses
+from pipeline.net.breaker import Change, log_change
 from pipeline.net.limit import CallsPerMinute, Limit, Unlimited
+from pipeline.net.outages import Outages
 from pipeline.net.retry import Policy
 from pipeline.net.tls import Tls
 from pipeline.ports import Illustrator, Unloads, Voice, Writer
@@ -60,6 +62,8 @@ class Workshop:
     voice: Choice[Voice]
     illustrator: Choice[Illustrator]
     tls: Tls
+    outages: Outages = field(default_factory=Outages)
+    """Which of its services are down."""
 
 
 def _lent(before: Choice[E], now: Choice[E]) -> Choice[E]:
@@ -87,12 +91,13 @@ def workshop(project: Path, loaded: Loaded, *, stop: Event, earlier: Workshop | 
     places = folders(project, settings)
     tls = tls_of(settings)
     digests = Digests(places.data / "digests.json")
-    writer = choose_writer(settings, tls, digests, stop)
-    voice = choose_voice(project, settings, tls, digests, stop)
+    outages = earlier.outages if earlier is not None else Outages()
+    writer = choose_writer(settings, tls, digests, stop, outages.take)
+    voice = choose_voice(project, settings, tls, digests, stop, outages.take)
     if earlier is not None:
         writer, voice = _lent(earlier.writer, writer), _lent(earlier.voice, voice)
     look = read_look(project, settings)
-    illustrator = choose_illustrator(project, settings, tls, look, stop)
+    illustrator = choose_illustrator(project, settings, tls, look, stop, outages.take)
     cores = settings.cores or available_cores()
     slots = settings.writer_slots or (_EMBEDDED_SLOTS if writer.name == "embedded" else _OLLAMA_SLOTS)
     # A Stable Diffusion server draws one picture at a time; cards are set as many at once as there are cores.
@@ -111,8 +116,9 @@ def workshop(project: Path, loaded: Loaded, *, stop: Event, earlier: Workshop | 
         open_at_once=slots + 2 * cores,
         stop=stop,
         shared_gpu=shared_gpu(settings, writer, illustrator),
+        outages=outages,
     )
-    return Workshop(studio, writer, voice, illustrator, tls)
+    return Workshop(studio, writer, voice, illustrator, tls, outages)
 
 
 def defaults_of(settings: Settings) -> inbox.TopicDefaults:
@@ -234,13 +240,15 @@ def read_pronunciations(project: Path, settings: Settings) -> Pronunciations:
     return parse(text, where=name)
 
 
-def choose_writer(settings: Settings, tls: Tls, digests: Digests, stop: Event) -> Choice[Writer]:
+def choose_writer(
+    settings: Settings, tls: Tls, digests: Digests, stop: Event, on_change: Callable[[Change], None] = log_change
+) -> Choice[Writer]:
     """Ollama where it answers and has the model, else llama.cpp in this process."""
     policy = retry_policy(settings)
 
     def ollama() -> Writer:
         from pipeline.engines.ollama import Ollama
-        from pipeline.engines.retrying import RetryingWriter
+        from pipeline.engines.retrying import RetryingWriter, breaker_for
 
         return RetryingWriter(
             Ollama(
@@ -257,6 +265,7 @@ def choose_writer(settings: Settings, tls: Tls, digests: Digests, stop: Event) -
             ),
             policy=policy,
             stop=stop,
+            breaker=breaker_for("writer", policy, on_change),
             limit=limit_of(settings),
         )
 
@@ -289,12 +298,20 @@ def choose_writer(settings: Settings, tls: Tls, digests: Digests, stop: Event) -
     )
 
 
-def choose_voice(project: Path, settings: Settings, tls: Tls, digests: Digests, stop: Event) -> Choice[Voice]:
+def choose_voice(
+    project: Path,
+    settings: Settings,
+    tls: Tls,
+    digests: Digests,
+    stop: Event,
+    on_change: Callable[[Change], None] = log_change,
+) -> Choice[Voice]:
     """A Piper server where one answers, else Piper in this process."""
+    policy = retry_policy(settings)
 
     def server() -> Voice:
         from pipeline.engines.piper_server import PiperServer
-        from pipeline.engines.retrying import RetryingVoice
+        from pipeline.engines.retrying import RetryingVoice, breaker_for
 
         url = str(settings.piper_base_url)
         if settings.voice_engine == "auto":
@@ -307,8 +324,9 @@ def choose_voice(project: Path, settings: Settings, tls: Tls, digests: Digests, 
                 read_seconds=settings.read_timeout_seconds,
                 stop=stop,
             ),
-            policy=retry_policy(settings),
+            policy=policy,
             stop=stop,
+            breaker=breaker_for("voice", policy, on_change),
             limit=limit_of(settings),
         )
 
@@ -330,11 +348,19 @@ def choose_voice(project: Path, settings: Settings, tls: Tls, digests: Digests, 
     )
 
 
-def choose_illustrator(project: Path, settings: Settings, tls: Tls, look: Look, stop: Event) -> Choice[Illustrator]:
+def choose_illustrator(
+    project: Path,
+    settings: Settings,
+    tls: Tls,
+    look: Look,
+    stop: Event,
+    on_change: Callable[[Change], None] = log_change,
+) -> Choice[Illustrator]:
     """Stable Diffusion where it is wanted and answers, else cards. Raises SettingsError for fonts that are none."""
+    policy = retry_policy(settings)
 
     def server() -> Illustrator:
-        from pipeline.engines.retrying import RetryingIllustrator
+        from pipeline.engines.retrying import RetryingIllustrator, breaker_for
         from pipeline.engines.stable_diffusion import StableDiffusion
 
         url = str(settings.sd_base_url)
@@ -357,8 +383,9 @@ def choose_illustrator(project: Path, settings: Settings, tls: Tls, look: Look, 
                 connect_seconds=settings.connect_timeout_seconds,
                 read_seconds=settings.sd_picture_seconds,
             ),
-            policy=retry_policy(settings),
+            policy=policy,
             stop=stop,
+            breaker=breaker_for("illustrator", policy, on_change),
             limit=limit_of(settings),
         )
 
@@ -470,7 +497,11 @@ def tls_of(settings: Settings) -> Tls:
 
 
 def retry_policy(settings: Settings) -> Policy:
-    return Policy(attempts=settings.retry_attempts, total_seconds=settings.retry_total_seconds)
+    return Policy(
+        attempts=settings.retry_attempts,
+        total_seconds=settings.retry_total_seconds,
+        wait_seconds=settings.wait_for_services_seconds,
+    )
 
 
 def limit_of(settings: Settings) -> Limit:

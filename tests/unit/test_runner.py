@@ -14,7 +14,7 @@ from pipeline.build.plan import Trail
 from pipeline.build.recipe import Flow, Parts, Rule, Step
 from pipeline.build.runner import Event, Job, Kind, Outcome, Runner
 from pipeline.build.store import Store
-from pipeline.errors import EngineRefused, Interrupted
+from pipeline.errors import EngineRefused, EngineUnavailable, Interrupted
 from tests.unit.build_steps import RULE, Kitchen
 
 Made = tuple[str, ...]
@@ -260,3 +260,75 @@ def test_a_failing_finish_fails_the_flow(store: Store) -> None:
 
     outcomes = run(store, Job("a", lambda: Kitchen().chain("x"), finish=finish))
     assert isinstance(outcomes["a"].error, EngineRefused)
+
+
+def test_flows_that_wait_for_a_service_that_is_down_do_not_keep_others_from_their_work(store: Store) -> None:
+    """One may be open at a time; it waits for the speaker, who is away until the others have been made."""
+    kitchen, back = Kitchen(), threading.Event()
+    away = Rule("away", version=1, resource="speech")
+
+    def speak() -> Parts:
+        assert back.wait(10)
+        return {"bytes": b"spoken"}
+
+    def waits() -> Flow[Made]:
+        (artifact,) = yield [Step(away, "speech", {}, speak, label="speech")]
+        return (artifact.key,)
+
+    left = {"b", "c"}
+
+    def tell(event: Event) -> None:
+        if event.kind is Kind.CLOSED:
+            left.discard(event.flow)
+            if not left:
+                back.set()
+
+    jobs = [job("a", waits), *(job(n, lambda n=n: kitchen.chain(f"{n}1", f"{n}2")) for n in "bc")]  # type: ignore[misc]
+    with pools(speech=1) as executors:
+        runner: Runner[Made, Made] = Runner(
+            store,
+            executors,
+            open_at_once=1,
+            notify=tell,
+            stop=threading.Event(),
+            stalled=lambda: () if back.is_set() else ("speech",),
+        )
+        outcomes = list(runner.run(jobs))
+    assert [outcome.error for outcome in outcomes] == [None] * 3
+    assert outcomes[-1].name == "a"
+
+
+def test_a_flow_that_cannot_even_begin_waits_and_begins_afresh(store: Store) -> None:
+    kitchen, known = Kitchen(), threading.Event()
+
+    def flow() -> Flow[Made]:
+        if not known.is_set():
+            raise EngineUnavailable("nobody answers")
+        return (yield from kitchen.chain("x"))
+
+    def wait_for(error: BaseException) -> tuple[str, Callable[[], object]] | None:
+        return ("cpu", known.set) if isinstance(error, EngineUnavailable) else None
+
+    outcomes = run(store, Job("a", flow, finish=lambda keys, _: keys, wait_for=wait_for))
+    assert outcomes["a"].error is None
+    assert kitchen.made == {"x": 1}
+
+
+@pytest.mark.parametrize(
+    ("wait", "expected"),
+    [
+        pytest.param(lambda: None, "nobody answers", id="it is not there after all, again and again"),
+        pytest.param(lambda: _give_up_waiting(), "patience is over", id="it stays away"),
+    ],
+)
+def test_waiting_before_the_beginning_ends(store: Store, wait: Callable[[], object], expected: str) -> None:
+    def flow() -> Flow[Made]:
+        raise EngineUnavailable("nobody answers")
+        yield []
+
+    outcomes = run(store, Job("a", flow, finish=lambda keys, _: keys, wait_for=lambda _: ("cpu", wait)))
+    assert expected in str(outcomes["a"].error)
+
+
+def _give_up_waiting() -> None:
+    raise EngineUnavailable("patience is over")

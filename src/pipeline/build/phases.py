@@ -63,6 +63,7 @@ class Phases(Generic[T, R]):
             flow=lambda: until(job.flow(), self.resource, self.is_there),
             finish=lambda waits, _: waits,
             earlier=job.earlier,
+            wait_for=job.wait_for,
         )
 
 

@@ -6,7 +6,7 @@ once, so that one episode is spoken while the next is written. A failure is its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Executor, Future
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -61,6 +61,10 @@ class Job(Generic[T, R]):
     """What to do with what the flow returns, on the `cpu` executor: publish it."""
     earlier: Trail | None = None
     """The last time's trail, for telling why something is made."""
+    wait_for: Callable[[BaseException], tuple[str, Callable[[], object]] | None] = lambda _: None
+    """What is to be waited for, and on which resource, where a flow cannot even say what its next steps are; then it
+    is begun afresh. None where it has failed.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +92,21 @@ class _Open(Generic[T, R]):
     errors: list[BaseException] = field(default_factory=list)
     waiting_for: set[str] = field(default_factory=set)
     finishing: bool = False
+    held_up_at: str = ""
+    """The resource on which it waits before it can go on at all."""
+
+    def is_stalled(self, resources: Collection[str]) -> bool:
+        """Whether it waits for nothing but those."""
+        if self.held_up_at:
+            return self.held_up_at in resources
+        at = {step.rule.resource for step in self.batch if step.key in self.waiting_for}
+        return bool(at) and at <= set(resources)
 
 
 class Runner(Generic[T, R]):
     """One run. `stop` may be set from any thread (then call `wake`): what runs is finished or given up by its
-    engine, nothing new is begun, and every flow that was not done ends as Interrupted.
+    engine, nothing new is begun, and every flow that was not done ends as Interrupted. `stalled` names the resources
+    that do nothing but wait: flows that wait for those alone do not keep others from being opened.
     """
 
     def __init__(
@@ -103,12 +117,14 @@ class Runner(Generic[T, R]):
         open_at_once: int,
         notify: Callable[[Event], None],
         stop: Flag,
+        stalled: Callable[[], Collection[str]] = tuple,
     ) -> None:
         self._store = store
         self._executors = executors
         self._open_at_once = open_at_once
         self._notify = notify
         self._stop = stop
+        self._stalled = stalled
         self._done: SimpleQueue[tuple[str, Future[object]] | None] = SimpleQueue()
         self._open: dict[str, _Open[T, R]] = {}
         self._in_flight: dict[str, tuple[Future[object], list[_Open[T, R]]]] = {}
@@ -122,7 +138,7 @@ class Runner(Generic[T, R]):
         rest = iter(jobs)
         more = True
         while True:
-            while more and len(self._open) < self._open_at_once and not self._stop.is_set():
+            while more and self._has_room() and not self._stop.is_set():
                 job = next(rest, None)
                 if job is None:
                     more = False
@@ -133,6 +149,13 @@ class Runner(Generic[T, R]):
             yield from self._next_arrival()
         if self._stop.is_set():
             yield from self._give_up(rest)
+
+    def _has_room(self) -> bool:
+        if len(self._open) < self._open_at_once:
+            return True
+        resources = self._stalled()
+        stalled = sum(open_.is_stalled(resources) for open_ in self._open.values()) if resources else 0
+        return len(self._open) - stalled < self._open_at_once
 
     # -- one flow ------------------------------------------------------------------------------------------------
 
@@ -160,7 +183,9 @@ class Runner(Generic[T, R]):
                 answer = None
                 continue
             except Exception as error:  # noqa: BLE001  # a flow's failure is its own, whatever it is; reported as outcome
-                yield self._close(open_, error=error)
+                wait = None if isinstance(answer, BaseException) else open_.job.wait_for(error)
+                if wait is None or not self._hold_up(open_, *wait):
+                    yield self._close(open_, error=error)
                 return
             self._want(open_, steps)
             if open_.waiting_for:
@@ -213,7 +238,9 @@ class Runner(Generic[T, R]):
         _, waiting = self._in_flight.pop(key)
         error = _error_of(future)
         for place, open_ in enumerate(waiting):
-            if open_.finishing:
+            if open_.held_up_at:
+                yield from self._free(open_, error)
+            elif open_.finishing:
                 yield from self._finished(open_, error, future)
             else:
                 # What several flows want is made for, and counted to, the one that asked first.
@@ -256,6 +283,24 @@ class Runner(Generic[T, R]):
         open_.flow = open_.job.flow()
         return True
 
+    def _hold_up(self, open_: _Open[T, R], resource: str, wait: Callable[[], object]) -> bool:
+        """Have a flow wait before it can go on; False where it has done so too often."""
+        open_.fresh_starts += 1
+        if open_.fresh_starts > _FRESH_STARTS:
+            return False
+        open_.held_up_at = resource
+        self._send(resource, f"wait {open_.job.name}", wait, open_)
+        return True
+
+    def _free(self, open_: _Open[T, R], error: BaseException | None) -> Iterator[Outcome[R]]:
+        open_.held_up_at = ""
+        if error is not None:
+            yield self._close(open_, error=error)
+            return
+        open_.trail = {}
+        open_.flow = open_.job.flow()
+        yield from self._advance(open_, None)
+
     def _finish(self, open_: _Open[T, R], value: T) -> None:
         open_.finishing = True
         self._send("cpu", f"finish {open_.job.name}", lambda: open_.job.finish(value, open_.trail), open_)
@@ -292,7 +337,7 @@ class Runner(Generic[T, R]):
             for open_ in waiting:
                 if open_.finishing and error is None:
                     yield self._close(open_, result=future.result())
-                elif error is None and _made(future)[1]:
+                elif error is None and not open_.held_up_at and _made(future)[1]:
                     open_.made.add(key)
         for open_ in list(self._open.values()):
             open_.flow.close()

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from threading import Event
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from pipeline.errors import EngineUnavailable
 from pipeline.net.breaker import Breaker, Change, log_change
@@ -41,6 +41,17 @@ K = TypeVar("K")
 _WHILE_A_PERSON_WAITS_SECONDS = 10.0
 
 
+@runtime_checkable
+class Waits(Protocol):
+    """An engine that can be waited for before anything is asked of it."""
+
+    def wait(self) -> None:
+        """Return once it has said what it is. Raises EngineUnavailable after the policy's patience, EngineRefused,
+        Interrupted.
+        """
+        ...
+
+
 def breaker_for(service: str, policy: Policy, on_change: Callable[[Change], None] = log_change) -> Breaker:
     """A breaker that opens before the first call has spent its attempts: then it waits, too."""
     rests = Rests()
@@ -66,6 +77,10 @@ class RetryingWriter:
 
     def describe(self) -> WriterIdentity:
         return self._known()
+
+    def wait(self) -> None:
+        """See `Waits`."""
+        self._known.wait()
 
     def check(self) -> None:
         self._writer.check()
@@ -100,6 +115,10 @@ class RetryingVoice:
     def installed(self) -> Mapping[str, VoiceIdentity]:
         return self._known()
 
+    def wait(self) -> None:
+        """See `Waits`."""
+        self._known.wait()
+
     def check(self) -> None:
         self._voice.check()
 
@@ -128,6 +147,10 @@ class RetryingIllustrator:
 
     def describe(self) -> IllustratorIdentity:
         return self._known()
+
+    def wait(self) -> None:
+        """See `Waits`."""
+        self._known.wait()
 
     def check(self) -> None:
         self._illustrator.check()
@@ -210,3 +233,6 @@ class _Known(Generic[K]):
                 return last
         self._last = found
         return found
+
+    def wait(self) -> None:
+        self._last = self._asking.patiently(self._ask)

@@ -377,6 +377,10 @@ class Settings(BaseSettings):
     retry_total_seconds: Number = _seconds(
         300, "How long one call and its repetitions may take together.", group=_NETWORK, le=86_400
     )
+    wait_for_services_seconds: Number = _seconds(
+        1800, "How long a run waits for a service that is down before episodes fail for it; 0 does not wait.",
+        group=_NETWORK, le=604_800,
+    )  # fmt: skip
     calls_per_minute: Whole = _setting(
         0, "The most calls to one service in a minute; 0 is no bound.", group=_NETWORK, ge=0, le=100_000
     )

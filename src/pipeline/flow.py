@@ -88,6 +88,18 @@ class Desk:
     provenance: Mapping[str, object] = field(default_factory=dict)
     """What every manifest says about this installation."""
 
+    def not_seen(self, seen: set[str]) -> tuple[str, ...]:
+        """Of speech, mix, captions, pictures, film and page those of which no rule was seen, in this order."""
+        kinds = {
+            "speech": (speech.RULE,),
+            "mix": mix.ALWAYS,
+            "captions": (captions.RULE,),
+            "pictures": (pictures.RULE,),
+            "film": video.RULES if self.films else (),
+            "page": (pages.RULE,),
+        }
+        return tuple(kind for kind, rules in kinds.items() if rules and not seen & {rule.name for rule in rules})
+
     def still_to_come(self, topic: Topic, seen: set[str]) -> list[tuple[str, str, float]]:
         """Work that follows once the script is there: rule, resource and units, estimated from the length asked."""
         expected = (

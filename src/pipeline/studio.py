@@ -120,8 +120,8 @@ class EpisodePlan:
 
     work: Work
     to_make: tuple[Verdict, ...] = ()
-    whole: bool = True
-    """False where more will follow that cannot be told before the script is there."""
+    to_come: tuple[str, ...] = ()
+    """What follows that cannot be told before something is there to look into: `speech`, `mix`, `film`, `page`."""
     to_publish: tuple[str, ...] = ()
     edited: bool = False
     """The script is a person's own and is kept as it is."""
@@ -134,6 +134,11 @@ class EpisodePlan:
     """What it would be made from, as far as that can be told."""
     earlier: Trail = field(default_factory=dict, repr=False)
     """What it was made from the last time."""
+
+    @property
+    def whole(self) -> bool:
+        """False where something is to come."""
+        return not self.to_come
 
     @property
     def nothing_to_do(self) -> bool:
@@ -339,7 +344,7 @@ class Studio:
         return EpisodePlan(
             work,
             outlook.to_make,
-            outlook.whole,
+            () if outlook.whole else self._desk.not_seen({verdict.step.rule.name for verdict in outlook.verdicts}),
             to_publish,
             edited is not None,
             *self._estimate(outlook, work.topic),

@@ -137,7 +137,8 @@ def test_a_run_for_programs(project: Path, capsys: pytest.CaptureFixture[str]) -
     (episode,) = json.loads(told(capsys))["episodes"]
     assert episode["edited_by_hand"] is True
     within_the_mix = ["level", "gain", "sound", "mix"]
-    assert [step["stage"] for step in episode["make"]] == ["speech", *within_the_mix, "captions", "page"]
+    assert [step["stage"] for step in episode["make"]] == ["speech", *within_the_mix, "captions"]
+    assert episode["to_come"] == ["film", "page"]
 
     assert run_command_line(["run", "--json"]) == 0
     made = [event["stage"] for event in events(told(capsys)) if event["event"] == "made"]

@@ -145,8 +145,10 @@ def _show_episode(out: Output, episode: EpisodePlan) -> None:
         out.say("  script: edited by hand, kept as it is")
     for line in reasons(episode):
         out.say(f"  {line}")
-    if not episode.whole:
-        out.say("  then speech, mix and captions, once the script is there", style="dim")
+    if episode.to_come:
+        *others, last = episode.to_come
+        named = f"{', '.join(others)} and {last}" if others else last
+        out.say(f"  then {named}, as far as what they are made of changes", style="dim")
     if episode.to_publish:
         out.say(f"  publish: {publishing(episode.to_publish)}")
 
@@ -169,7 +171,7 @@ def _plan_facts(plan: Plan, shop: Workshop) -> dict[str, object]:
                 "nothing_to_do": episode.nothing_to_do,
                 "edited_by_hand": episode.edited,
                 "seconds": episode.seconds,
-                "whole": episode.whole,
+                "to_come": list(episode.to_come),
                 "publish": list(episode.to_publish),
                 "make": [
                     {

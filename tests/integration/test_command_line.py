@@ -285,7 +285,10 @@ def start(project: Path, *command: str) -> subprocess.Popen[str]:
 
 @pytest.mark.engines
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_run_ends_in_good_order_and_the_next_goes_on(project: Path, number: signal.Signals) -> None:
+def test_a_stopped_run_ends_in_good_order_and_the_next_goes_on(
+    project: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIDEO", "off")  # minutes of film are not what this is about
     pages = " ".join(f"Page {page} of the log tells about the weather at sea." for page in range(60))
     (project / "input" / "log.md").write_text(f"---\ntitle: Log\nmode: read\n---\n\n{pages}\n")
     child = start(project, "run", "--json")

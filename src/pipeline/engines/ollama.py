@@ -94,7 +94,9 @@ class Ollama:
             return identity
 
     def _ask_who(self) -> WriterIdentity:
-        with self._connected(read_seconds=self._read_seconds) as (client, _):
+        with self._connected(read_seconds=self._read_seconds) as (client, watch):
+            # A read time-out bounds each silence; a server that sends a byte now and then would hold the run for hours.
+            watch.expect(self._read_seconds, "it did not say who it is within {:g} s")
             version = client.version()
             models = {model.model: model for model in client.list().models if model.model}
         found = models.get(self._model) or models.get(_tagged(self._model))
@@ -291,7 +293,8 @@ class Ollama:
         import ollama
 
         try:
-            with self._connected(read_seconds=self._read_seconds) as (client, _):
+            with self._connected(read_seconds=self._read_seconds) as (client, watch):
+                watch.expect(self._read_seconds, "it did not list its models within {:g} s")
                 try:
                     return sorted(model.model for model in client.list().models if model.model)
                 except ollama.ResponseError:  # here, because what it means is just being found out

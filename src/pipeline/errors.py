@@ -5,6 +5,8 @@
     ├── SettingsError            the settings: every problem in one report; nothing starts
     ├── StoreError               this machine's disk: full, read-only, not writable
     ├── Interrupted              a person or the system asked the run to stop
+    ├── WorkerDied               the process ended in the middle of a topic, which may be the topic's doing
+    ├── SetAside                 a topic that failed too often to be tried again as it is
     └── EngineError              another program
         ├── EngineUnavailable    unreachable, overloaded, timed out: retried
         ├── EngineRefused        it said no (unknown model or voice): not retried; says how to install it
@@ -81,6 +83,18 @@ class Interrupted(PipelineError):
 
     def __init__(self) -> None:
         super().__init__("stopped before it was finished", hint="Run it again to go on from here.")
+
+
+class WorkerDied(PipelineError):
+    """The process that made an episode was gone before it was done: killed, out of memory, crashed."""
+
+    code = "worker-died"
+
+
+class SetAside(PipelineError):
+    """A topic that failed too often is not tried again until it changes, or somebody asks for it."""
+
+    code = "set-aside"
 
 
 class EngineError(PipelineError):

@@ -7,7 +7,7 @@ Each is a small file that can be lost without harm: the next plan then knows few
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,6 +52,13 @@ class Failure:
     """RFC 3339, UTC."""
     answer: str = ""
     """The file that keeps an engine's unusable answer, where there was one."""
+    tries: int = 0
+    """How often in a row it has failed as it is now; what other programs or the disk are to blame for is not counted.
+    """
+    state: str = ""
+    """What it was tried with: a digest over the topic and everything else that decides what the episode is."""
+    steps: tuple[str, ...] = ()
+    """Where its process died: the keys of the steps that were under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,23 +111,46 @@ class Records:
 class Failures:
     folder: Path
 
-    def keep(self, slug: str, error: PipelineError, *, at: str) -> Failure:
-        """Raises StoreError."""
+    def keep(
+        self,
+        slug: str,
+        error: PipelineError,
+        *,
+        at: str,
+        state: str = "",
+        counts: bool = True,
+        steps: Collection[str] = (),
+    ) -> Failure:
+        """Remember how a try ended, and how many there were with this `state` that count: they were the topic's doing.
+
+        A process that dies at other `steps` than the last time got further, and is counted anew. Raises StoreError.
+        """
         make_folder(self.folder)
+        before = self.of(slug)
+        earlier = before.tries if before is not None and before.state == state else 0
+        if before is not None and steps and before.steps and not set(steps) & set(before.steps):
+            earlier = 0
         answer = ""
         if isinstance(error, EngineNonsense) and error.answer:
             kept = self.folder / f"{slug}.answer.txt"
             write_whole(kept, error.answer.encode("utf-8", "replace"))
             answer = str(kept)
-        failure = Failure(error.code, error.what, error.where, error.hint, at, answer)
+        tries = earlier + counts
+        failure = Failure(error.code, error.what, error.where, error.hint, at, answer, tries, state, tuple(steps))
         _write(self.folder / f"{slug}.json", {name: getattr(failure, name) for name in Failure.__dataclass_fields__})
         return failure
 
     def of(self, slug: str) -> Failure | None:
+        raw = _read(self.folder / f"{slug}.json")
         try:
-            return Failure(**_read(self.folder / f"{slug}.json"))
-        except TypeError:
+            steps = tuple(map(str, raw.pop("steps", ())))
+            return Failure(**{**raw, "tries": int(raw.get("tries", 0))}, steps=steps)
+        except (TypeError, ValueError):
             return None
+
+    def slugs(self) -> frozenset[str]:
+        """The episodes that have failed."""
+        return frozenset(path.stem for path in self.folder.glob("*.json"))
 
     def clear(self, slug: str) -> None:
         for name in (f"{slug}.json", f"{slug}.answer.txt"):

@@ -30,7 +30,7 @@ from pipeline.build.recipe import Flow, digest_of
 from pipeline.build.runner import Event, Job, Kind, Outcome, Runner
 from pipeline.build.seals import Seals, states_of
 from pipeline.build.store import Damaged, Store, held, is_key
-from pipeline.domain.topic import Mode, Topic
+from pipeline.domain.topic import Mode, Source, Topic
 from pipeline.edits import Edits
 from pipeline.engines.remembered import (
     RememberedIllustrator,
@@ -42,7 +42,16 @@ from pipeline.engines.remembered import (
     writer_from,
 )
 from pipeline.engines.retrying import Waits
-from pipeline.errors import EngineError, EngineUnavailable, InputError, Interrupted, PipelineError, StoreError
+from pipeline.errors import (
+    EngineError,
+    EngineUnavailable,
+    InputError,
+    Interrupted,
+    PipelineError,
+    SetAside,
+    StoreError,
+    WorkerDied,
+)
 from pipeline.files import disk_error, make_folder
 from pipeline.flow import Desk, Edited, Origin, episode
 from pipeline.net.outages import Outages
@@ -64,7 +73,7 @@ from pipeline.stages.publish import (
     stale,
 )
 from pipeline.stages.script import RULES
-from pipeline.underway import RESOURCES, showing
+from pipeline.underway import RESOURCES, died_at, showing
 
 DRAWING = pictures.RULE.resource
 
@@ -72,6 +81,9 @@ DRAWING = pictures.RULE.resource
 _SEAL_EVERY = 200
 # `clean` leaves alone what was made in the last hour: another run may be about to use it.
 CLEAN_GRACE_SECONDS = 3600.0
+# A topic that failed is left alone by who comes by again and again: a minute, then twice as long each time.
+_FIRST_REST_SECONDS = 60.0
+_LONGEST_REST_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +250,7 @@ class Studio:
         stop: Flag,
         shared_gpu: SharedGpu | None = None,
         outages: Outages | None = None,
+        topic_tries: int = 5,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.folders = folders
@@ -255,6 +268,7 @@ class Studio:
         self._stop = stop
         self._shared_gpu = shared_gpu
         self._outages = outages or Outages()
+        self._topic_tries = topic_tries
         self._clock = clock
         self._sealed: set[str] = set()
         """The episodes sealed by this run."""
@@ -330,6 +344,9 @@ class Studio:
         return tuple(found)
 
     def _plan_one(self, work: Work) -> EpisodePlan:
+        aside = self._set_aside(work)
+        if aside is not None:
+            return EpisodePlan(work, error=aside)
         record = self.records.load(work.slug)
         try:
             edited = self._edited(work.slug, record)
@@ -389,8 +406,18 @@ class Studio:
 
         executors = self._executors()
         try:
-            for count, outcome in enumerate(self._shown(survey.works, executors, listen), 1):
-                self._note(outcome)
+            states = {work.slug: self._state_of(work) for work in survey.works}
+            self._account_for_the_dead()
+            works = []
+            for work in survey.works:
+                aside = self._set_aside(work)
+                if aside is None:
+                    works.append(work)
+                    continue
+                notify(Event(Kind.CLOSED, work.slug, error=aside))
+                yield Outcome(work.slug, None, aside, 0, 0.0)
+            for count, outcome in enumerate(self._shown(works, states, executors, listen), 1):
+                self._note(outcome, states[outcome.name])
                 yield outcome
                 if count % _SEAL_EVERY == 0:
                     self.seals.save()
@@ -403,28 +430,44 @@ class Studio:
                 self.measured.save()
 
     def _shown(
-        self, works: Sequence[Work], executors: Mapping[str, Executor], notify: Callable[[Event], None]
+        self,
+        works: Sequence[Work],
+        states: Mapping[str, str],
+        executors: Mapping[str, Executor],
+        notify: Callable[[Event], None],
     ) -> Iterator[Outcome[Published]]:
-        """The outcomes, while the run shows other processes what it is at."""
+        """The outcomes, while the run shows other processes what it is at.
+
+        What a process died at comes last, each topic by itself: if it dies again, it is known of what, and of the
+        others, which had no part in it, nothing is lost but time.
+        """
         if not works:
             return
-        with showing(self.folders.data) as shown:
+        suspected = {work.slug for work in works if self._has_died_at(work.slug)}
+        calm = [work for work in works if work.slug not in suspected]
+        suspects = [work for work in works if work.slug in suspected]
+        with showing(self.folders.data, states) as shown:
 
             def listen(event: Event) -> None:
                 shown.take(event)
                 notify(event)
 
             with self._outages.told_to(lambda _: shown.show(self._outages.down)):
-                yield from self._outcomes(works, executors, listen)
+                yield from self._outcomes(calm, executors, listen, self._open_at_once)
+                yield from self._outcomes(suspects, executors, listen, 1)
 
     def _outcomes(
-        self, works: Sequence[Work], executors: Mapping[str, Executor], notify: Callable[[Event], None]
+        self,
+        works: Sequence[Work],
+        executors: Mapping[str, Executor],
+        notify: Callable[[Event], None],
+        open_at_once: int,
     ) -> Iterator[Outcome[Published]]:
         def runner(notify: Callable[[Event], None]) -> Runner[Edition, Published]:
             self._runner = made = Runner[Edition, Published](
                 self.store,
                 executors,
-                open_at_once=self._open_at_once,
+                open_at_once=open_at_once,
                 notify=notify,
                 stop=self._stop,
                 stalled=self._stalled,
@@ -435,7 +478,7 @@ class Studio:
             self._runner = made = Runner[bool, bool](
                 self.store,
                 executors,
-                open_at_once=self._open_at_once,
+                open_at_once=open_at_once,
                 notify=notify,
                 stop=self._stop,
                 stalled=self._stalled,
@@ -582,7 +625,80 @@ class Studio:
             return frozenset({*record.scripts, str(entry.get("sha256"))})
         return frozenset(record.scripts)
 
-    def _note(self, outcome: Outcome[Published]) -> None:
+    # -- topics that fail again and again ------------------------------------------------------------------------
+
+    def rested(self, survey: Survey) -> Survey:
+        """The survey without the topics that are set aside or failed a short while ago: for who comes by again and
+        again.
+        """
+        works = tuple(work for work in survey.works if not self._rests(work))
+        return replace(survey, works=works)
+
+    def is_set_aside(self, slug: str) -> bool:
+        """Whether it has failed so often, as it was tried last, that it is not tried again."""
+        failure = self.failures.of(slug)
+        return failure is not None and failure.tries >= self._topic_tries
+
+    def retry(self, slugs: Collection[str] = ()) -> tuple[str, ...]:
+        """Forget how episodes failed, so that the next run tries them again; without names, all that are set aside.
+
+        Raises InputError, and forgets nothing, for a name of which no failure is remembered.
+        """
+        failed = self.failures.slugs()
+        for slug in slugs:
+            if slug not in failed:
+                near = get_close_matches(slug, failed, n=1)
+                hint = f"Did you mean {near[0]}?" if near else "`pipeline status` says how each episode stands."
+                raise InputError(f"no failure of {slug!r} is remembered", hint=hint)
+        names = sorted(slugs or (slug for slug in failed if self.is_set_aside(slug)))
+        for slug in names:
+            self.failures.clear(slug)
+        return tuple(names)
+
+    def _rests(self, work: Work) -> bool:
+        failure = self.failures.of(work.slug)
+        if failure is None or not failure.tries or failure.state != self._state_of(work):
+            return False
+        if failure.tries >= self._topic_tries:
+            return True
+        rest = min(_LONGEST_REST_SECONDS, _FIRST_REST_SECONDS * 2.0 ** (failure.tries - 1))
+        with suppress(ValueError, TypeError):
+            age = (self._clock() - datetime.fromisoformat(failure.at)).total_seconds()
+            return 0 <= age < rest
+        return False
+
+    def _set_aside(self, work: Work) -> SetAside | None:
+        failure = self.failures.of(work.slug)
+        if failure is None or failure.tries < self._topic_tries or failure.state != self._state_of(work):
+            return None
+        times = "it failed" if failure.tries == 1 else f"it failed {failure.tries} times, the last time at {failure.at}"
+        again = f"It is tried again when its topic has changed, or with: pipeline retry {work.slug}"
+        return SetAside(
+            f"set aside, because {times}: {failure.what}", where=failure.where, hint=f"{failure.hint} {again}".strip()
+        )
+
+    def _state_of(self, work: Work) -> str:
+        """A digest over what decides how a topic fares: itself, a script edited by hand, engines and settings."""
+        topic = replace(work.topic, source=Source("", 0), note_lines=())
+        script = digest_on_disk(self.folders.output / work.slug / SCRIPT)
+        return hashlib.sha256(repr((topic, script, self._desk.fingerprint)).encode()).hexdigest()
+
+    def _has_died_at(self, slug: str) -> bool:
+        failure = self.failures.of(slug)
+        return failure is not None and failure.code == WorkerDied.code
+
+    def _account_for_the_dead(self) -> None:
+        """Note of each topic that a killed run was at that the run did not survive it."""
+        at = self._clock().isoformat(timespec="seconds")
+        for died in died_at(self.folders.data):
+            for slug, (state, steps) in died.items():
+                error = WorkerDied(
+                    "the process that made it was gone in the middle of it",
+                    hint="If the machine ran out of memory, give it more, or set CORES lower.",
+                )
+                self.failures.keep(slug, error, at=at, state=state, steps=sorted(steps))
+
+    def _note(self, outcome: Outcome[Published], state: str) -> None:
         if isinstance(outcome.error, Interrupted) or outcome.error is None:
             return
         self.seals.forget([outcome.name])
@@ -592,7 +708,9 @@ class Studio:
                 f"a fault in the pipeline itself: {type(error).__name__}: {error}",
                 hint="The log has the whole of it; the topic is kept. Please report it.",
             )
-        self.failures.keep(outcome.name, error, at=self._clock().isoformat(timespec="seconds"))
+        at = self._clock().isoformat(timespec="seconds")
+        counts = not isinstance(error, EngineUnavailable | StoreError)
+        self.failures.keep(outcome.name, error, at=at, state=state, counts=counts)
 
     def _seal(self, survey: Survey) -> None:
         if not survey.works and not survey.sources:

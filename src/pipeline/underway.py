@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
+from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -29,6 +30,7 @@ from pipeline.net.outages import Down
 _LOCK, _SHOWN, _STEPS = ".lock", ".json", ".steps"
 # As much of a step's key as tells it from every other.
 _KEY_DIGITS = 16
+_ENDS = frozenset({Kind.MADE, Kind.FOUND, Kind.FAILED, Kind.CLOSED})
 
 RESOURCES: Mapping[str, str] = {"writer": "llm", "voice": "speech", "illustrator": "image"}
 """Service → the resource of the steps that call it."""
@@ -78,9 +80,10 @@ class _Steps:
 class Underway:
     """One run, from `showing`. Safe to call from any thread."""
 
-    def __init__(self, stem: Path, steps: int) -> None:
+    def __init__(self, stem: Path, steps: int, states: Mapping[str, str]) -> None:
         self._stem = stem
         self._descriptor = steps
+        self._states = states
         self._lock = Lock()
         self._steps = _Steps()
         self._started = _now()
@@ -88,19 +91,22 @@ class Underway:
 
     def take(self, event: Event) -> None:
         """Note where the run is."""
-        if event.step is None or event.kind not in {Kind.STARTED, Kind.MADE, Kind.FOUND, Kind.FAILED}:
-            return
-        key, begins = event.step.key[:_KEY_DIGITS], event.kind is Kind.STARTED
         with self._lock:
-            if begins:
+            if event.kind is Kind.STARTED and event.step is not None:
+                key = event.step.key[:_KEY_DIGITS]
                 self._steps.begin(event.flow, key, event.step.rule.resource)
-            elif key in self._steps.of.get(event.flow, {}):
-                self._steps.end(event.flow, key)
-            else:
-                return
-            # No fsync: what it is for is a process that dies, and not the machine.
-            with suppress(OSError):
-                os.write(self._descriptor, f"{'+' if begins else '-'} {key} {event.flow}\n".encode())
+                self._write("+", key, event.flow)
+            elif event.kind in _ENDS:
+                at = self._steps.of.get(event.flow, {})
+                ended = list(at) if event.step is None else [key for key in at if event.step.key.startswith(key)]
+                for key in ended:
+                    self._steps.end(event.flow, key)
+                    self._write("-", key, event.flow)
+
+    def _write(self, sign: str, key: str, episode: str) -> None:
+        # No fsync: what it is for is a process that dies, and not the machine.
+        with suppress(OSError):
+            os.write(self._descriptor, f"{sign} {key} {self._states.get(episode, '-')} {episode}\n".encode())
 
     def show(self, down: Mapping[str, Down]) -> None:
         """Write down what is waited for. A disk that cannot take that is no reason to stop; it is logged once."""
@@ -122,8 +128,10 @@ class Underway:
 
 
 @contextmanager
-def showing(data: Path) -> Iterator[Underway]:
-    """A run shows itself while it lasts. Raises StoreError where the data folder cannot be written."""
+def showing(data: Path, states: Mapping[str, str] = MappingProxyType({})) -> Iterator[Underway]:
+    """A run shows itself while it lasts. `states` says with what each episode is tried; it is handed on to who comes
+    after a death. Raises StoreError where the data folder cannot be written.
+    """
     folder = data / "underway"
     make_folder(folder)
     stem = folder / f"{os.getpid()}-{secrets.token_hex(4)}"
@@ -135,7 +143,7 @@ def showing(data: Path) -> Iterator[Underway]:
         new.rename(stem.with_suffix(_LOCK))
         steps = _open(stem.with_suffix(_STEPS), os.O_APPEND)
         try:
-            shown = Underway(stem, steps)
+            shown = Underway(stem, steps, states)
             shown.show({})
             yield shown
         finally:
@@ -155,37 +163,32 @@ def at_work(data: Path) -> tuple[AtWork, ...]:
     return tuple(run for run in found if run is not None)
 
 
-def died_at(data: Path) -> Iterator[Mapping[str, frozenset[str]]]:
-    """For each killed run, episode → the keys of the steps it died at. Then nothing is left of that run; of several
-    processes that look at once, one is told.
+def died_at(data: Path) -> Iterator[Mapping[str, tuple[str, frozenset[str]]]]:
+    """For each killed run, episode → its state, and the keys of the steps that the run died at. Then nothing is left of
+    that run; of several processes that look at once, one is told.
     """
     for lock in sorted((data / "underway").glob(f"*{_LOCK}")):
         with _held(lock, fcntl.LOCK_EX) as dead:
             if dead and lock.exists():
-                steps = _unended(lock.with_suffix(_STEPS))
-                yield {episode: frozenset(keys) for episode, keys in steps.of.items() if keys}
+                yield _unended(lock.with_suffix(_STEPS))
                 _remove(lock.with_suffix(""))
 
 
-def key_of(key: str) -> str:
-    """A step's key as `died_at` tells it."""
-    return key[:_KEY_DIGITS]
-
-
-def _unended(path: Path) -> _Steps:
-    steps = _Steps()
+def _unended(path: Path) -> dict[str, tuple[str, frozenset[str]]]:
+    steps, states = _Steps(), {}
     try:
         lines = path.read_bytes().decode("utf-8", "replace").split("\n")[:-1]  # the last one may be cut off
     except OSError:
-        return steps
+        return {}
     for line in lines:
-        sign, _, rest = line.partition(" ")
-        key, _, episode = rest.partition(" ")
-        if sign == "+":
-            steps.begin(episode, key)
-        else:
-            steps.end(episode, key)
-    return steps
+        with suppress(ValueError):
+            sign, key, state, episode = line.split(" ", 3)
+            states[episode] = state
+            if sign == "+":
+                steps.begin(episode, key)
+            else:
+                steps.end(episode, key)
+    return {episode: (states[episode], frozenset(keys)) for episode, keys in steps.of.items() if keys}
 
 
 def _read(path: Path) -> AtWork | None:

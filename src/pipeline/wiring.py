@@ -117,6 +117,7 @@ def workshop(project: Path, loaded: Loaded, *, stop: Event, earlier: Workshop | 
         stop=stop,
         shared_gpu=shared_gpu(settings, writer, illustrator),
         outages=outages,
+        topic_tries=settings.topic_tries,
     )
     return Workshop(studio, writer, voice, illustrator, tls, outages)
 

@@ -229,6 +229,10 @@ class Settings(BaseSettings):
     max_topic_bytes: Whole = _setting(
         1_048_576, "The largest topic file that is read.", group=_TOPICS, unit="bytes", ge=1024, le=100 * 1_048_576
     )
+    topic_tries: Whole = _setting(
+        5, "How often a topic may fail, unchanged, before it is set aside till it changes or `pipeline retry` asks for "
+        "it.", group=_TOPICS, ge=1, le=1000,
+    )  # fmt: skip
 
     writer: Annotated[Literal["auto", "ollama", "embedded"], BeforeValidator(_lower)] = _setting(
         "auto", "Who writes: ollama, the embedded small model, or auto: Ollama where it answers.", group=_WRITING

@@ -1,7 +1,8 @@
 """READ THIS FIRST: an episode, stage by stage.
 
     topic ─► script ─► sentences ─► speech (one artifact a sentence) ─► mix ─► captions ─► page ─► what is published
-                  └─► pictures (one a segment, and a cover) ─────────────└─► film ──┘
+                  ├─► cover ────────────────────────────────────────┘                └─► film ──┤
+                  └─► pictures (one a segment) ─────────────────────────────────────────────┴──────────┘
 
 A flow yields steps and is sent their artifacts. The runner carries it out; the plan looks it through without
 making anything; both see the same episode, because there is only this one description of it.
@@ -94,7 +95,7 @@ class Desk:
             "speech": (speech.RULE,),
             "mix": mix.ALWAYS,
             "captions": (captions.RULE,),
-            "pictures": (pictures.RULE,),
+            "pictures": pictures.RULES,
             "film": video.RULES if self.films else (),
             "page": (pages.RULE,),
         }
@@ -106,7 +107,8 @@ class Desk:
             (speech.RULE, topic.words * _LETTERS_A_WORD),
             *((rule, float(topic.words)) for rule in mix.ALWAYS),
             (captions.RULE, float(topic.words)),
-            (pictures.RULE, 1.0 + len(self.easel.shapes) * max(1.0, topic.words / _WORDS_A_SEGMENT)),
+            (pictures.COVER_RULE, 1.0),
+            (pictures.RULE, len(self.easel.shapes) * max(1.0, topic.words / _WORDS_A_SEGMENT)),
             *((rule, len(self.films) * topic.words * _SECONDS_A_WORD) for rule in video.RULES if self.films),
             (pages.RULE, 1.0),
         )
@@ -152,7 +154,8 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: Edited | None = None
     if desk.fails_unsupported:
         sources.check(claimed, lines, topic, slug)
     notice = notices.of_sound(script.language, written=origin is not None, edited=edited is not None)
-    mixed = yield from mix.mix(script, spoken.sentences, desk.sound, topic, notice)
+    cover = yield from pictures.cover(script, desk.easel)
+    mixed = yield from mix.mix(script, spoken.sentences, desk.sound, topic, notice, mix.Cover(cover, pictures.PART))
     programme = mixed.programme
     captioned = yield from captions.caption(programme, script.language, words=script.word_count)
 
@@ -170,6 +173,7 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: Edited | None = None
         notice = notices.with_pictures(script.language, notice)
     seen = yield from _seen(script, topic, programme, desk, notice)
     drawn = seen.drawn
+    pieces[pictures.COVER] = Piece(cover, pictures.PART)
     pieces |= seen.pieces
     begun = origin or {}
     fixed = {}
@@ -232,10 +236,10 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: Edited | None = None
             "length": fitted.about if fitted is not None else None,
             "audio": mix.measured(programme),
             "pictures": {
-                "cover": pictures.about(drawn.cover),
+                "cover": pictures.about(cover),
                 "shapes": [
                     {"width": shape.width, "height": shape.height, "segments": [pictures.about(one) for one in made]}
-                    for shape, made in drawn.segments.items()
+                    for shape, made in drawn.items()
                 ],
             },
             **desk.provenance,
@@ -262,14 +266,14 @@ class _Seen:
 
 
 def _seen(script: Script, topic: Topic, programme: Artifact, desk: Desk, notice: str) -> Flow[_Seen]:
-    """The cover, the pictures, and the films of them."""
+    """The pictures, and the films of them."""
     drawn = yield from pictures.draw(script, desk.easel)
-    pieces = {pictures.COVER: Piece(drawn.cover, pictures.PART)}
-    for shape, made in drawn.segments.items():
+    pieces: dict[str, Piece] = {}
+    for shape, made in drawn.items():
         pieces |= {name: Piece(one, pictures.PART) for name, one in zip(shape.names(len(made)), made, strict=True)}
     tags = FilmTags(script.title, script.language, topic.date.isoformat() if topic.date else "", notice)
     # Where no film is asked for, there are pictures for the page all the same.
-    for spec, made in zip(desk.films, drawn.segments.values(), strict=False):
+    for spec, made in zip(desk.films, drawn.values(), strict=False):
         shots = [video.Picture(one, pictures.PART) for one in made]
         film = yield from video.make_film(programme, shots, spec, tags, words=script.word_count)
         pieces[spec.name] = Piece(film, spec.name)

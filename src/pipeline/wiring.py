@@ -49,7 +49,7 @@ _STABLE_DIFFUSION, _CARDS = "stable-diffusion", "cards"
 _WIDE, _TALL = pictures.Shape("", 1280, 720), pictures.Shape("tall", 1080, 1920)
 
 _RULES = (
-    *script.RULES, pace.RULE, speech.RULE, *mix.RULES, captions.RULE, pictures.RULE, *video.RULES, pages.RULE,
+    *script.RULES, pace.RULE, speech.RULE, *mix.RULES, captions.RULE, *pictures.RULES, *video.RULES, pages.RULE,
 )  # fmt: skip
 
 

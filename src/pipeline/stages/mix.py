@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.build.recipe import Artifact, Canonical, Flow, Parts, Rule, Step
 from pipeline.domain.script import Script
 from pipeline.domain.topic import Topic
-from pipeline.media import coded, encode, loudness, mastering, programme, timeline_file
+from pipeline.media import coded, encode, loudness, mastering, programme, thumbnail, timeline_file
 from pipeline.media.pcm import FRAME_SECONDS, as_wave, resampled
 from pipeline.stages.speech import SpokenSentence
 
@@ -46,6 +46,21 @@ class Sound:
     true_peak_dbtp: float = -1.0
     mp3_kbits: int = 96
     flac: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """The picture that players show: a part of an artifact that Pillow reads."""
+
+    artifact: Artifact
+    part: str
+
+    @property
+    def digest(self) -> str:
+        return self.artifact.part_digest(self.part)
+
+    def jpeg(self) -> bytes:
+        return thumbnail.jpeg(self.artifact.read(self.part))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +98,9 @@ class _Sentence:
         )
 
 
-def mix(script: Script, spoken: Sequence[SpokenSentence], sound: Sound, topic: Topic, notice: str) -> Flow[Mixed]:
+def mix(
+    script: Script, spoken: Sequence[SpokenSentence], sound: Sound, topic: Topic, notice: str, cover: Cover
+) -> Flow[Mixed]:
     """The programme as MP3 (and FLAC), its timeline, and what was measured on what a decoder gives of it."""
     levels = yield [_level(sentence, sound) for sentence in spoken]
     sentences = [_Sentence(*pair) for pair in zip(spoken, levels, strict=True)]
@@ -107,6 +124,7 @@ def mix(script: Script, spoken: Sequence[SpokenSentence], sound: Sound, topic: T
         "layout": [[sentence.utterance.segment, sentence.utterance.pause] for sentence in spoken],
         "chapters": titles,
         "tags": asdict(tags),
+        "cover": cover.digest,
         "sound": asdict(sound),
     }
 
@@ -118,6 +136,7 @@ def mix(script: Script, spoken: Sequence[SpokenSentence], sound: Sound, topic: T
             at.frame_count,
             tags=tags,
             chapters=timeline.chapters,
+            cover=cover.jpeg(),
             kbits=sound.mp3_kbits,
         )
         about = {

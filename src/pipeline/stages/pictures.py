@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import TypeAlias
 
 from pipeline.build.recipe import Artifact, Canonical, Flow, Parts, Rule, Step
 from pipeline.domain.script import Script
@@ -19,6 +20,9 @@ from pipeline.text.highlights import highlight_of
 from pipeline.text.picture_prompts import Look, cover_prompt, prompt_for, telling_heading
 
 RULE = Rule("picture", version=1, resource="image")
+COVER_RULE = Rule("cover", version=1, resource="cpu")
+"""Covers are set in type: they wait for no GPU."""
+RULES = (RULE, COVER_RULE)
 
 COVER = "cover.png"
 COVER_PIXELS = 1500
@@ -64,33 +68,37 @@ class Easel:
         return self.drawn if self.segments.describe().reads_prompts else self.typeset
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    cover: Artifact
-    segments: Mapping[Shape, tuple[Artifact, ...]]
-    """For each shape one picture a segment, in order; each has the one part `picture.png`."""
+Drawn: TypeAlias = Mapping[Shape, tuple[Artifact, ...]]
+"""For each shape one picture a segment, in order; each has the one part `picture.png`."""
 
 
-def draw(script: Script, easel: Easel) -> Flow[Drawn]:
-    """A cover, and for each shape a picture of each segment. Raises EngineError."""
-    count = len(script.segments)
-    cover = PictureRequest(
+def cover(script: Script, easel: Easel) -> Flow[Artifact]:
+    """The cover, with the one part `picture.png`. Raises EngineError."""
+    request = PictureRequest(
         prompt=cover_prompt(script.segments, title=script.title, look=easel.look).prompt,
         width=COVER_PIXELS,
         height=COVER_PIXELS,
         title=script.title,
-        segments=count,
+        segments=len(script.segments),
         language=script.language,
     )
-    steps = [_step(cover, easel.covers, "cover", "cover")]
-    for shape in easel.shapes:
-        steps += [
-            _step(request, easel.segments, f"pictures{shape.name and f' {shape.name}'}", f"picture {request.number}")
-            for request in _requests(script, shape, easel)
-        ]
-    first, *rest = yield steps
-    drawn = iter(rest)
-    return Drawn(first, {shape: tuple(islice(drawn, count)) for shape in easel.shapes})
+    (artifact,) = yield [_step(COVER_RULE, request, easel.covers, "cover", "cover")]
+    return artifact
+
+
+def draw(script: Script, easel: Easel) -> Flow[Drawn]:
+    """For each shape a picture of each segment. Raises EngineError."""
+    shapes = easel.shapes
+    drawn = iter(
+        (
+            yield [
+                _step(RULE, request, easel.segments, f"pictures{shape.name and f' {shape.name}'}", f"picture {number}")
+                for shape in shapes
+                for number, request in enumerate(_requests(script, shape, easel), 1)
+            ]
+        )
+    )
+    return {shape: tuple(islice(drawn, len(script.segments))) for shape in shapes}
 
 
 def about(artifact: Artifact) -> dict[str, object]:
@@ -120,7 +128,7 @@ def _requests(script: Script, shape: Shape, easel: Easel) -> Iterator[PictureReq
         )
 
 
-def _step(request: PictureRequest, illustrator: Illustrator, place: str, label: str) -> Step:
+def _step(rule: Rule, request: PictureRequest, illustrator: Illustrator, place: str, label: str) -> Step:
     identity = illustrator.describe()
     asked: dict[str, Canonical] = {"width": request.width, "height": request.height}
     if identity.reads_prompts:
@@ -145,7 +153,7 @@ def _step(request: PictureRequest, illustrator: Illustrator, place: str, label: 
         told = {"seed": picture.seed, "attempts": picture.attempts, **picture.details}
         return {PART: picture.png, _ABOUT: json.dumps(told, sort_keys=True, ensure_ascii=False).encode()}
 
-    return Step(RULE, place=place, inputs=inputs, make=make, label=label, units=1.0)
+    return Step(rule, place=place, inputs=inputs, make=make, label=label, units=1.0)
 
 
 def _seed(inputs: Mapping[str, Canonical]) -> int:

@@ -1,8 +1,8 @@
 """READ THIS FIRST: an episode, stage by stage.
 
-    topic ─► script ─► sentences ─► speech (one artifact a sentence) ─► mix ─► captions ─► page ─► what is published
-                  ├─► cover ────────────────────────────────────────┘                └─► film ──┤
-                  └─► pictures (one a segment) ─────────────────────────────────────────────┴──────────┘
+    topic ─► script ─┬─► sentences ─► speech (one artifact a sentence) ─┬─► mix ─► captions ─┬─► page ─► published
+                     ├─► cover ─────────────────────────────────────────┘    │               │
+                     └─► pictures (one a segment) ───────────────────────────┴─► film ───────┘
 
 A flow yields steps and is sent their artifacts. The runner carries it out; the plan looks it through without
 making anything; both see the same episode, because there is only this one description of it.

@@ -132,7 +132,9 @@ def test_the_captions_of_a_film_are_those_beside_it(ffprobe: Path, episode: Path
 
 def test_an_mp3_has_its_tags_its_chapters_and_its_length(ffprobe: Path, episode: Path) -> None:
     told = probe(ffprobe, episode / "audio.mp3", "-show_streams", "-show_format", "-show_chapters", "-count_packets")
-    (sound,) = told["streams"]
+    sound, shown = told["streams"]
+    assert (shown["codec_name"], shown["width"], shown["height"]) == ("mjpeg", 600, 600)
+    assert shown["disposition"]["attached_pic"] == 1
     assert (sound["codec_name"], sound["sample_rate"], sound["channels"]) == ("mp3", "44100", 1)
     assert told["format"]["tags"]["title"] == "Faróis"
     assert told["format"]["tags"]["language"] == "por"

@@ -276,7 +276,8 @@ def held(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(FileNotFoundError):
+        # On a disk that has become read-only it stays: what was done under the lock is done, and the lock itself goes.
+        with suppress(OSError):
             path.unlink()
         os.close(descriptor)
 

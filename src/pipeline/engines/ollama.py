@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Event, Lock, Thread
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 from urllib.parse import urlsplit
 
 from pipeline.errors import (
@@ -41,6 +41,9 @@ _REMEMBER_SECONDS = 30.0
 
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMBT])\s*", re.IGNORECASE)
 _UNITS = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
+# The client gathers a line in memory until it ends. The longest there is, the list of models, has 400 bytes a model.
+_MOST_LINE_BYTES = 4 << 20
+
 _WHOLE_NUMBER = re.compile(r"-?\d+")
 
 
@@ -221,7 +224,7 @@ class Ollama:
                 # and NO_PROXY would mean something else than it does for every other client here.
                 trust_env=False,
                 proxy=self._proxy(),
-                event_hooks={"request": [watch.attach]},
+                event_hooks={"request": [watch.attach], "response": [_bound_lines]},
             )
             with watch, client:
                 yield client, watch
@@ -411,6 +414,28 @@ def _client_type() -> type[_Client]:
             return super()._request(cls, *args, stream=stream, **kwargs)
 
     return Client  # type: ignore[return-value]  # the class that type checkers see is the same one, by name
+
+
+def _bound_lines(response: httpx.Response) -> None:
+    """Have an answer break off in a line that does not end, with a ValueError."""
+    import httpx
+
+    whole = cast("httpx.SyncByteStream", response.stream)
+
+    class Bounded(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            length = 0
+            for piece in whole:
+                end = piece.rfind(b"\n")
+                length = length + len(piece) if end < 0 else len(piece) - end - 1
+                if length > _MOST_LINE_BYTES:
+                    raise ValueError(f"a line of more than {_MOST_LINE_BYTES:,} bytes")
+                yield piece
+
+        def close(self) -> None:
+            whole.close()
+
+    response.stream = Bounded()
 
 
 def parameters_of(size: str) -> int | None:

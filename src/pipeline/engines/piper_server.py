@@ -40,8 +40,8 @@ _IS_IT_PIPER = "Is this Piper? See PIPER_BASE_URL, and what listens there."
 # How long the list of voices is believed. Reading it costs the server a few milliseconds a voice; after every
 # failure it is read again at once, because a server that was away may have come back with other voices.
 _LIST_HOLDS_SECONDS = 5.0
-# A sentence of a minute at 48,000 samples a second is 6 MB.
-_MOST_ANSWER_BYTES = 64 << 20
+# A sentence of a minute at 48,000 samples a second is 6 MB, a third more in base64.
+_MOST_ANSWER_BYTES = 16 << 20
 # Phoneme lengths count whole frames, of 256 samples in every Piper voice: they sum up to the sound exactly, or they
 # belong to another one. Half a millisecond is for the decimals of JSON.
 _SAME_LENGTH_SECONDS = 0.0005

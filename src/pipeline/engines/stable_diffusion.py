@@ -55,7 +55,7 @@ _TELLING_SECONDS = 20.0
 _KNOWN_HOLDS_SECONDS = 30.0
 _LOOK_SECONDS = 0.5
 # 2,048 × 2,048 pixels of noise are 13 MB, a third more in base64.
-_MOST_ANSWER_BYTES = 64 << 20
+_MOST_ANSWER_BYTES = 24 << 20
 # AUTOMATIC1111's own defaults for its API are 50 steps and 7; its page draws with 20. Half-way is indistinguishable
 # from 50 with its default sampler, in half the time.
 _STEPS, _GUIDANCE = 25, 7.0

@@ -680,7 +680,9 @@ class Studio:
     def _state_of(self, work: Work) -> str:
         """A digest over what decides how a topic fares: itself, a script edited by hand, engines and settings."""
         topic = replace(work.topic, source=Source("", 0), note_lines=())
-        script = digest_on_disk(self.folders.output / work.slug / SCRIPT)
+        script = None
+        with suppress(StoreError):  # told when it is to be read
+            script = digest_on_disk(self.folders.output / work.slug / SCRIPT)
         return hashlib.sha256(repr((topic, script, self._desk.fingerprint)).encode()).hexdigest()
 
     def _has_died_at(self, slug: str) -> bool:

@@ -12,6 +12,7 @@ from threading import Event
 
 from pipeline import inbox
 from pipeline.flow import Desk
+from pipeline.net.outages import Outages
 from pipeline.ports import Illustrator, Voice, Writer
 from pipeline.stages.casting import Preferences
 from pipeline.stages.mix import Sound
@@ -47,6 +48,7 @@ def make_studio(
     shapes: tuple[Shape, ...] = (Shape("", 320, 176),),
     films: tuple[Spec, ...] = (),
     shared_gpu: SharedGpu | None = None,
+    outages: Outages | None = None,
     stop: Event | None = None,
     executors: Callable[[], Mapping[str, Executor]] | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -88,6 +90,7 @@ def make_studio(
         open_at_once=6,
         stop=stop or Event(),
         shared_gpu=shared_gpu,
+        outages=outages,
         clock=clock,
     )
 

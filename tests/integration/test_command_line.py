@@ -45,7 +45,7 @@ def events(text: str) -> list[dict[str, object]]:
 # -- help and mistakes in typing ---------------------------------------------------------------------------------
 
 COMMANDS = [
-    ["run"], ["plan"], ["status"], ["verify"], ["rewrite"], ["clean"], ["doctor"], ["settings"], ["version"],
+    ["run"], ["plan"], ["status"], ["verify"], ["rewrite"], ["retry"], ["clean"], ["doctor"], ["settings"], ["version"],
     ["backup"], ["restore"], ["export"], ["feed"], ["watch"], ["serve"], ["models", "list"], ["models", "fetch"],
     ["voices", "list"], ["voices", "get"], ["voices", "available"],
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import report
 from pipeline.errors import EngineNonsense, EngineUnavailable, InputError, PipelineError, SetAside, StoreError
 from pipeline.ports import Speech, SpeechRequest
 from pipeline.studio import Studio
@@ -159,6 +161,17 @@ def test_who_comes_by_again_and_again_leaves_it_alone_for_ever_longer(project: P
         if any(outcome.name == "poison" for outcome in studio.run(survey, lambda _: None)):
             tried.append(minute)
     assert tried == [0, 1, 3, 7, 15]
+
+
+def test_status_names_what_is_set_aside_and_why(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(5):
+        project.run()
+    assert report.show_status(project.studio(), as_json=True) == 1
+    rows = {row["episode"]: row for row in json.loads(capsys.readouterr().out)["episodes"]}
+    assert rows["well"]["state"] == "finished"
+    assert rows["poison"]["state"] == "set aside"
+    assert "it said nothing" in rows["poison"]["why"]
+    assert "pipeline retry poison" in rows["poison"]["why"]
 
 
 # -- a topic that takes its process down -------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from pipeline.build.runner import Event, Kind, Outcome
 from pipeline.domain.topic import Source, Topic
 from pipeline.engines.choice import Choice
 from pipeline.errors import InputError, Interrupted
+from pipeline.net.outages import Down, News, Up
 from pipeline.net.tls import Tls
 from pipeline.ports import Illustrator, Voice
 from pipeline.report import screen_for
@@ -100,3 +103,41 @@ def test_an_engine_is_named_when_it_is_first_needed_and_briefly(
         step = Step(Rule("passage", 1, "llm"), "passage", {}, dict)
         screen.event(Event(Kind.STARTED, "a", step))
     assert capsys.readouterr().out == "writer: embedded (Ollama at http://127.0.0.1:9: nobody answers)\n"
+
+
+SINCE = datetime(2026, 1, 1, tzinfo=UTC)
+DOWN = Down("voice", "Piper at http://piper:5000", "nobody answers", "Start it.", SINCE, SINCE + timedelta(seconds=2))
+OUTAGE: list[News] = [
+    DOWN,
+    replace(DOWN, next_try=SINCE + timedelta(seconds=6)),
+    Up("voice", DOWN.where, 75.0),
+    Up("voice", DOWN.where, 75.0),
+    DOWN,
+]
+
+
+def test_a_service_that_goes_and_comes_back_is_said_once_each_time(capsys: pytest.CaptureFixture[str]) -> None:
+    screen = screen_for(survey("a"), as_json=False)
+    for news in OUTAGE:
+        screen.news(news)
+    waiting = "waiting for the voice, Piper at http://piper:5000: nobody answers. Start it. All else goes on."
+    back = "the voice is back after 1 min 15 s: Piper at http://piper:5000"
+    assert capsys.readouterr().out.splitlines() == [waiting, back, waiting]
+
+
+def test_programs_hear_of_a_service_that_goes_and_comes_back(capsys: pytest.CaptureFixture[str]) -> None:
+    screen = screen_for(survey("a"), as_json=True)
+    for news in OUTAGE[:4]:
+        screen.news(news)
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [
+        {
+            "event": "waiting",
+            "service": "voice",
+            "where": "Piper at http://piper:5000",
+            "what": "nobody answers",
+            "hint": "Start it.",
+            "since": "2026-01-01T00:00:00+00:00",
+            "next_try": "2026-01-01T00:00:02+00:00",
+        },
+        {"event": "back", "service": "voice", "where": "Piper at http://piper:5000", "seconds": 75.0},
+    ]

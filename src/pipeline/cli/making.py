@@ -32,7 +32,7 @@ def run(
         survey = report.narrowed(studio.survey(), only or [])
         screen = report.screen_for(survey, as_json=as_json)
         screen.begin(shop)
-        with stopping(studio.interrupt), screen:
+        with stopping(studio.interrupt), shop.outages.told_to(screen.news), screen:
             for outcome in studio.run(survey, screen.event):
                 screen.outcome(outcome, studio.failures.of(outcome.name))
         totals = screen.end()
@@ -96,6 +96,29 @@ def rewrite(
 
     with opened(project) as (_, _, shop, _):
         report.show_rewritten(episode, shop.studio.rewrite(episode), as_json=as_json)
+        return Status.DONE
+
+
+@commands.command(epilog="Example:  pipeline retry why-the-sky-is-blue")
+def retry(
+    episodes: Annotated[
+        list[str] | None,
+        typer.Argument(help="The episodes' names, as `pipeline status` has them.", metavar="EPISODE..."),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every episode that is set aside.")] = False,
+    as_json: AsJson = False,
+    project: Project = None,
+) -> int:
+    """Have the next run try again what was set aside, because it failed too often or took its process down.
+
+    A topic that has changed is tried again without this.
+    """
+    from pipeline import report
+
+    if bool(episodes) == everything:
+        raise typer.BadParameter("name the episodes, or give --all")
+    with opened(project) as (_, _, shop, _):
+        report.show_retried(shop.studio.retry(episodes or ()), as_json=as_json)
         return Status.DONE
 
 

@@ -82,7 +82,7 @@ def _make(place: Path, stop: Event) -> Made:
     log = telemetry.log()
     loaded = load(place, os.environ)
     studio = wiring.workshop(place, loaded, stop=stop).studio
-    survey = studio.survey()
+    survey = studio.rested(studio.survey())
     for refused in survey.refused:
         log.warning("topic_refused", **_facts(refused))
     made, failed = 0, []
@@ -95,6 +95,8 @@ def _make(place: Path, stop: Event) -> Made:
         elif not isinstance(outcome.error, Interrupted):
             failed.append(outcome.error)
             log.error("episode_failed", episode=outcome.name, **_facts(outcome.error))
+            if studio.is_set_aside(outcome.name):
+                log.error("episode_set_aside", episode=outcome.name, todo=f"pipeline retry {outcome.name}")
     site.bring_up_to_date(studio.folders.output, wiring.channel_of(loaded.settings))
     if made or failed:
         log.info("round_done", made=made, failed=len(failed), refused=len(survey.refused))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
+from datetime import datetime
 from textwrap import wrap
 from threading import Event
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from pipeline.errors import InputError
+from pipeline import underway
+from pipeline.errors import InputError, SetAside
 from pipeline.ports import VoiceIdentity
 from pipeline.report.called import as_typed
 from pipeline.report.output import Output, write, write_json
@@ -19,6 +21,7 @@ from pipeline.report.remarks import remark_on
 from pipeline.report.screens import episodes, error_facts
 from pipeline.stages.publish import SCRIPT, read_manifest
 from pipeline.studio import Checked, EpisodePlan, Left, Plan, Returns, Rewritten, Studio, Survey
+from pipeline.underway import AtWork
 from pipeline.wiring import Workshop
 
 if TYPE_CHECKING:
@@ -193,10 +196,11 @@ def _plan_facts(plan: Plan, shop: Workshop) -> dict[str, object]:
 
 
 def show_status(studio: Studio, *, as_json: bool) -> int:
-    """Every episode and how it stands. Returns 1 where a topic is refused or failed, else 0.
+    """Every episode and how it stands, and the runs at work. Returns 1 where a topic is refused, failed or set aside.
 
     The states are the words of a run's account: `finished`, `to make`, `failed` (also what could not be made if it
-    were tried now), `refused`; `kept` is what no topic asks for.
+    were tried now), `set aside` (it failed too often to be tried again as it is), `refused`; `kept` is what no topic
+    asks for.
     """
     plan = studio.plan(studio.survey())
     edited = studio.edits.slugs()
@@ -206,7 +210,8 @@ def show_status(studio: Studio, *, as_json: bool) -> int:
         failure = studio.failure(name)
         state, why = "to make", "; ".join(reasons(episode)) or publishing(episode.to_publish)
         if episode.error is not None:
-            state, why = "failed", f"cannot be made: {episode.error}"
+            aside = isinstance(episode.error, SetAside)
+            state, why = ("set aside", str(episode.error)) if aside else ("failed", f"cannot be made: {episode.error}")
         elif episode.nothing_to_do:
             state, why = "finished", _remark(studio, name)
         elif failure is not None:
@@ -219,11 +224,30 @@ def show_status(studio: Studio, *, as_json: bool) -> int:
             why = f"its topic ({left.source}) is refused"
         rows.append(_row(left.slug, "kept", why, edited=left.edited))
     rows += [_row("", "refused", str(error), edited=False) for error in plan.refused]
+    runs = underway.at_work(studio.folders.data)
     if as_json:
-        write_json({"episodes": rows})
+        write_json({"episodes": rows, "runs": [asdict(run) for run in runs]})
     else:
         _table(("episode", "state", "", ""), [_status_row(row) for row in rows])
-    return int(any(row["state"] in {"failed", "refused"} for row in rows))
+        for line in _at_work(runs):
+            Output().say(line, style="yellow")
+    return int(any(row["state"] in {"failed", "set aside", "refused"} for row in rows))
+
+
+def _at_work(runs: Sequence[AtWork]) -> Iterable[str]:
+    """What the runs at work wait for; nothing of those that get on."""
+    for run in runs:
+        for wait in run.waits:
+            held = f" ({', '.join(wait.episodes)})" if wait.episodes else ""
+            yield (
+                f"A run at work (process {run.pid}) has been waiting since {_clock_time(wait.since)} for the "
+                f"{wait.service}{held}; next try at {_clock_time(wait.next_try)}. {wait.where}: {wait.why}"
+            )
+
+
+def _clock_time(at: str) -> str:
+    """A time of this run in this machine's time, for people."""
+    return datetime.fromisoformat(at).astimezone().strftime("%H:%M:%S")
 
 
 def _row(episode: str, state: str, why: str, *, edited: bool) -> dict[str, object]:
@@ -298,6 +322,15 @@ def show_rewritten(episode: str, given_up: Rewritten, *, as_json: bool) -> None:
         write_json({"episode": episode, "edit": str(given_up.aside), "script": given_up.script})
         return
     Output().say(f"{episode}: {_COMES_BACK[given_up.script]}. Your edit lies in {given_up.aside}.")
+
+
+def show_retried(names: Sequence[str], *, as_json: bool) -> None:
+    """Which episodes the next run tries again."""
+    if as_json:
+        write_json({"episodes": list(names)}, indent=None)
+        return
+    again = f"The next run tries {'it' if len(names) == 1 else 'them'} again: {', '.join(names)}."
+    Output().say(again if names else "Nothing is set aside.")
 
 
 def show_cleaned(count: int, freed_bytes: int, *, as_json: bool) -> None:

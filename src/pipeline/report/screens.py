@@ -19,6 +19,7 @@ from rich.text import Text
 from pipeline import telemetry
 from pipeline.build.runner import Event, Kind, Outcome
 from pipeline.errors import Interrupted, PipelineError
+from pipeline.net.outages import Down, News
 from pipeline.progress import STAGES, Board, Line, Stage, stage_of
 from pipeline.records import Failure
 from pipeline.report.output import Output, write_json
@@ -53,13 +54,14 @@ class Totals:
 
 
 class Screen(Protocol):
-    """Shows a run. `event` is called from any thread, the rest from the run's own."""
+    """Shows a run. `event` and `news` are called from any thread, the rest from the run's own."""
 
     def __enter__(self) -> Self: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
     def begin(self, shop: Workshop) -> None: ...
+    def news(self, news: News) -> None: ...
     def event(self, event: Event) -> None: ...
     def outcome(self, outcome: Outcome[Published], failure: Failure | None) -> None: ...
     def end(self) -> Totals: ...
@@ -87,6 +89,8 @@ class _Account:
         self.failed = 0
         self.lock = Lock()
         self.log = telemetry.log()
+        self.down: set[str] = set()
+        """The services that are said to be waited for."""
 
     def __enter__(self) -> Self:
         return self
@@ -95,6 +99,16 @@ class _Account:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         return None
+
+    def is_new(self, news: News) -> bool:
+        """Whether it is to be said: that a service is down is, once, and that it is back; not each try."""
+        with self.lock:
+            known = news.service in self.down
+            if isinstance(news, Down):
+                self.down.add(news.service)
+                return not known
+            self.down.discard(news.service)
+            return known
 
     def taken(self, event: Event) -> list[str]:
         with self.lock:
@@ -167,6 +181,14 @@ class _Plain(_Account):
         for refused in self.survey.refused:
             self.say(f"refused: {refused}")
             self.log.error("topic.refused", topic=refused.where, code=refused.code, error=str(refused))
+
+    def news(self, news: News) -> None:
+        if not self.is_new(news):
+            return
+        if isinstance(news, Down):
+            self.say(f"waiting for the {news.service}, {news.where}: {news.why}. {news.hint} All else goes on.")
+        else:
+            self.say(f"the {news.service} is back after {_seconds(news.after_seconds)}: {news.where}")
 
     def event(self, event: Event) -> None:
         self.introduce(event)
@@ -262,6 +284,16 @@ class _Json(_Account):
         for refused in self.survey.refused:
             self.say("refused", **error_facts(refused))
             self.log.error("topic.refused", topic=refused.where, code=refused.code, error=str(refused))
+
+    def news(self, news: News) -> None:
+        if not self.is_new(news):
+            return
+        facts: dict[str, object] = {"service": news.service, "where": news.where}
+        if isinstance(news, Down):
+            since, next_try = (at.isoformat(timespec="seconds") for at in (news.since, news.next_try))
+            self.say("waiting", **facts, what=news.why, hint=news.hint, since=since, next_try=next_try)
+        else:
+            self.say("back", **facts, seconds=round(news.after_seconds, 3))
 
     def event(self, event: Event) -> None:
         self.taken(event)

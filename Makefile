@@ -57,12 +57,15 @@ models: ## Fetch the models that the settings ask for
 	@scripts/stack.sh pipeline models fetch
 
 ##@ Quality
-.PHONY: test test-stack check lint types format bench
+.PHONY: test test-stack faults check lint types format bench
 test: setup-dev ## Run the whole test suite, with coverage and its floor
 	@$(PYTEST) -n auto --cov --cov-report=term --cov-fail-under=90
 
 test-stack: setup-dev ## Drive a real container engine: build, start, kill, restore
 	@$(PYTEST) -m stack tests/compose
+
+faults: setup-dev ## Inject every fault there is and write report.json (15 minutes on two cores)
+	@$(VENV)/bin/python -m tests.faults
 
 lint: setup-dev ## Style, layers, shell scripts
 	@$(VENV)/bin/ruff check .

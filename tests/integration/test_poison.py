@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import report
+from pipeline.cli import run_command_line
 from pipeline.errors import EngineNonsense, EngineUnavailable, InputError, PipelineError, SetAside, StoreError
 from pipeline.ports import Speech, SpeechRequest
 from pipeline.studio import Studio
@@ -21,6 +23,7 @@ from tests.fakes.studio import make_studio, run_all
 from tests.fakes.voice import FakeVoice
 from tests.fakes.writer import FakeWriter
 
+ROOT = Path(__file__).parents[2]
 WELL = "---\ntitle: Well\nmode: read\n---\n\nThe wind rose.\n"
 POISON = "---\ntitle: Poison\nmode: read\n---\n\nNobody slept.\n"
 SILENCE = EngineNonsense("it said nothing", where="Piper", hint="Try another voice.")
@@ -174,6 +177,34 @@ def test_status_names_what_is_set_aside_and_why(project: Project, capsys: pytest
     assert "pipeline retry poison" in rows["poison"]["why"]
 
 
+def test_retry_by_command(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(ROOT / "config", project.folder / "config")
+    environment = {"WRITER": "embedded", "VOICE_ENGINE": "embedded", "DATA_DIR": "data", "TOPIC_TRIES": "3"}
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(project.folder)
+    for _ in range(3):
+        project.run()
+
+    def typed(*arguments: str) -> tuple[int, str]:
+        ended = run_command_line(["retry", *arguments])
+        said = capsys.readouterr()
+        return ended, (said.out + said.err).strip()
+
+    assert typed()[0] == 2
+    assert typed("poison", "--all")[0] == 2
+    assert typed("the-wells") == (
+        1,
+        "pipeline: no failure of 'the-wells' is remembered. `pipeline status` says how each episode stands.",
+    )
+    assert typed("--all") == (0, "The next run tries it again: poison.")
+    assert typed("--all") == (0, "Nothing is set aside.")
+    project.run()
+    assert json.loads(typed("poison", "--json")[1]) == {"episodes": ["poison"]}
+
+
 # -- a topic that takes its process down -------------------------------------------------------------------------
 
 DEADLY = """
@@ -191,7 +222,7 @@ print({name: type(error).__name__ for name, error in ended.items()})
 def run_in_a_process(project: Project) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", DEADLY, str(project.folder)],
-        cwd=Path(__file__).parents[2], env=dict(os.environ), capture_output=True, text=True, check=False,
+        cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 

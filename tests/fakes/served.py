@@ -15,6 +15,7 @@ from threading import Event
 
 import uvicorn
 
+from pipeline import telemetry
 from pipeline.engines.choice import Choice
 from pipeline.inbox import TopicDefaults
 from pipeline.net.tls import Tls
@@ -105,6 +106,7 @@ def served(project: Project, *, token: str | None = None, also: tuple[str, ...] 
 
 
 def main(folder: Path) -> None:
+    telemetry.configure(form="json", level="error")
     service = make_service(project_of(folder), Guard(hosts_of("127.0.0.1", ())))
     listening = listen("127.0.0.1", 0)
     serve(service, listening, grace_seconds=5, told=_say)

@@ -29,7 +29,6 @@ from pipeline.service.promises import Promises
 from pipeline.service.reference import described
 from pipeline.service.topics import TopicFiles
 
-API = "/api/v1"
 # A topic file within JSON, where every sign may take six bytes, and what stands beside it.
 _BYTES_A_BYTE, _BESIDE = 2, 65_536
 
@@ -68,12 +67,12 @@ def make_service(project: Project, guard: Guard, *, grace_seconds: float = 20.0)
         lifespan=lifespan,
         docs_url=None,  # its page would fetch scripts from elsewhere
         redoc_url=None,
-        openapi_url=f"{API}/openapi.json",
+        openapi_url=f"{routes.API}/openapi.json",
         generate_unique_id_function=lambda route: route.name,
     )
     api.include_router(routes.upkeep(house))
     for calls in (routes.topics, routes.episodes, routes.making, routes.installation):
-        api.include_router(calls(house), prefix=API)
+        api.include_router(calls(house))
     api.add_exception_handler(PipelineError, _told)
     api.add_exception_handler(HTTPException, _told)
     api.add_exception_handler(RequestValidationError, _told)

@@ -16,15 +16,16 @@ from pipeline.service.problems import facts
 from pipeline.studio import Survey
 
 State = Literal["waiting", "making", "finished", "failed", "held"]
-STAGES = ("script", "speech", "mix", "captions", "pictures", "video", "page", "other")
+STAGES = ("script", "speech", "mix", "captions", "pictures", "video", "page", "credentials", "other")
 _STAGE_OF = {
     **dict.fromkeys(("passage", "script", "script-of-passages", "script-read", "script-revision"), "script"),
     **dict.fromkeys(("pace", "speech"), "speech"),
     **dict.fromkeys(("level", "gain", "sound", "mix", "flac"), "mix"),
     **dict.fromkeys(("film", "film-sound", "film-stretch"), "video"),
     "captions": "captions",
-    "picture": "pictures",
+    **dict.fromkeys(("picture", "cover"), "pictures"),
     "page": "page",
+    "credentials": "credentials",
 }
 
 OPEN: frozenset[State] = frozenset({"waiting", "making"})
@@ -149,7 +150,8 @@ def _after(before: Standing, event: Event) -> Standing:
         case Kind.CLOSED if event.error is None:
             return replace(before, state="finished", stage="", seconds=event.seconds, error=None)
         case Kind.CLOSED if isinstance(event.error, Interrupted):
-            return replace(before, state="waiting", stage="")
+            # Called off while it was made, or in the way of something more urgent.
+            return replace(before, state="held" if before.state == "held" else "waiting", stage="")
         case Kind.CLOSED:
             return replace(before, state="failed", stage="", seconds=event.seconds, error=told(event.error))
         case _:

@@ -111,6 +111,9 @@ class Checks:
             self._fault = error
             return
         self._fault = None
+        with self._lock:
+            for engine in engines:  # what was not asked yet is not ready either
+                self._sights.setdefault(engine.role, Sight(engine.role, engine.name, engine.why))
         looks = []
         for engine in engines:
             known = self._sights.get(engine.role)

@@ -10,6 +10,7 @@ import asyncio
 import re
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -19,13 +20,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pipeline.errors import PipelineError
 from pipeline.service import problems
 from pipeline.service.guard import Guard
-from pipeline.service.metrics import Metrics
+from pipeline.service.metrics import METHODS, Metrics
 from pipeline.service.problems import Mistaken, TooLarge, TooSlow
 from pipeline.telemetry import log
 
 BODY_SECONDS = 30.0
+_DISCARD_SECONDS, _DISCARD_BYTES = 2.0, 64 << 20
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE"})
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 _POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; sandbox"
@@ -61,7 +62,7 @@ class Door:
         answer = _Answer(send, given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8))
         scope.setdefault("state", {})["request_id"] = answer.request_id
         begun = perf_counter()
-        method = scope["method"] if scope["method"] in _METHODS else "other"
+        method = scope["method"] if scope["method"] in METHODS else "other"
         self.metrics.inside.inc()
         with structlog.contextvars.bound_contextvars(request=answer.request_id):
             try:
@@ -96,6 +97,8 @@ class Door:
         """The body, read whole within its bounds, and then what comes after it. Raises TooLarge, TooSlow, Mistaken."""
         length = headers.get("content-length", "")
         if length.isdecimal() and int(length[:20]) > self.max_body_bytes:
+            if "expect" not in headers:
+                await self._discard(receive)
             raise self._too_large()
         body = bytearray()
         try:
@@ -108,6 +111,8 @@ class Door:
                     body += message.get("body", b"")
                     more = message.get("more_body", False)
                     if len(body) > self.max_body_bytes:
+                        if more:
+                            await self._discard(receive)
                         raise self._too_large()
         except TimeoutError as late:
             raise TooSlow(f"the request did not come to its end in {self.body_seconds:g} s") from late
@@ -117,6 +122,18 @@ class Door:
             return whole.pop() if whole else await receive()
 
         return rest
+
+    async def _discard(self, receive: Receive) -> None:
+        """Take in some more of a body that is refused: a connection that is closed on what was not read is reset, and
+        the caller never sees why.
+        """
+        taken, more = 0, True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(_DISCARD_SECONDS, self.body_seconds)):
+                while more and taken < _DISCARD_BYTES:
+                    message = await receive()
+                    taken += len(message.get("body", b""))
+                    more = message.get("more_body", False)
 
     def _too_large(self) -> TooLarge:
         return TooLarge(f"a request may hold {self.max_body_bytes:,} bytes", hint="See the setting max_topic_bytes.")

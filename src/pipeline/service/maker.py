@@ -144,11 +144,12 @@ class Maker:
             try:
                 self._watch().keep_at_it()
             except PipelineError as error:
-                log().error("maker_stopped", what=error.what, where=error.where, hint=error.hint)
                 self._say("waiting", str(error))
+                log().error("maker_stopped", what=error.what, where=error.where, hint=error.hint)
             except Exception:  # noqa: BLE001  # a fault of ours: told whole in the log, and the service goes on
-                log().exception("maker_failed")
                 self._say("waiting", "a fault in the pipeline itself; the log has the whole of it")
+                with suppress(OSError, ValueError):  # the log itself may be what cannot be written
+                    log().exception("maker_failed")
             else:
                 continue
             self._over.wait(_AFTER_FAULT_SECONDS)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from threading import Lock
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 
@@ -20,13 +21,22 @@ from pipeline.service.board import STAGES, stage_of
 
 ROLES = ("writer", "voice", "illustrator")
 OUTCOMES = ("made", "unchanged", "failed", "interrupted")
-CODES = (
-    "input", "settings", "store", "engine", "engine-unavailable", "engine-refused", "engine-nonsense", "error", "bug",
-)  # fmt: skip
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "other")
 MAKER_STATES = ("starting", "waiting", "idle", "making", "paused", "stopped")
 _ROLE_OF = {"llm": "writer", "speech": "voice", "image": "illustrator"}
 _SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
 _REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5, 10, 30)
+
+
+def _codes(kind: type[PipelineError]) -> Iterator[str]:
+    """Those of the catalogue alone: what the servers and clients above it add to it are no failures of episodes."""
+    if kind.__module__ == PipelineError.__module__:
+        yield kind.code
+        for below in kind.__subclasses__():
+            yield from _codes(below)
+
+
+CODES = (*sorted(set(_codes(PipelineError))), "bug")
 
 
 class Metrics:
@@ -82,6 +92,7 @@ class Metrics:
         self._listeners = gauge("event_listeners", "Clients that listen to events.")
         self._dropped = counter("event_listeners_dropped_total", "Clients that were dropped because they fell behind.")
         self._dropped_before = 0
+        self._lock = Lock()
         self._begun: dict[str, str] = {}
         """The steps that are being made, by key, and the stage of each."""
         self._begin()
@@ -97,6 +108,8 @@ class Metrics:
             self._episodes.labels(outcome)
         for code in CODES:
             self._failures.labels(code)
+        for method in METHODS:
+            self.request_seconds.labels(method)
         self.maker("starting")
 
     # -- the round --------------------------------------------------------------------------------------------------
@@ -109,15 +122,17 @@ class Metrics:
                 self._failures.labels(code if code in CODES else "error").inc()
             return None
         stage = stage_of(event.step.rule.name)
+        with self._lock:
+            if event.kind is Kind.STARTED:
+                self._begun[event.step.key] = stage
+            else:
+                # Also what was begun here and then found, because another process made it in the meantime.
+                self._begun.pop(event.step.key, None)
+            self._going.labels(stage).set(sum(one == stage for one in self._begun.values()))
         if event.kind is Kind.STARTED:
             self._wanted.labels(stage).inc()
             self._store.labels("miss").inc()
-            self._begun[event.step.key] = stage
-        else:
-            # Also what was begun here and then found, because another process made it in the meantime.
-            self._begun.pop(event.step.key, None)
-        self._going.labels(stage).set(sum(one == stage for one in list(self._begun.values())))
-        if event.kind is Kind.FOUND:
+        elif event.kind is Kind.FOUND:
             self._store.labels("hit").inc()
         elif event.kind is Kind.FAILED:
             self._failed.labels(stage).inc()
@@ -138,9 +153,10 @@ class Metrics:
     def round_ends(self, *, refused: int) -> None:
         self._rounds.inc()
         self._refused.set(refused)
-        self._begun.clear()
-        for stage in STAGES:  # what was given up says nothing more
-            self._going.labels(stage).set(0)
+        with self._lock:
+            self._begun.clear()
+            for stage in STAGES:  # what was given up says nothing more
+                self._going.labels(stage).set(0)
 
     def maker(self, state: str) -> None:
         for one in MAKER_STATES:

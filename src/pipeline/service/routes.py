@@ -25,6 +25,7 @@ from pipeline.service.promises import LONGEST_KEY
 from pipeline.service.topics import TopicFiles
 from pipeline.stages.publish import MANIFEST
 
+API = "/api/v1"
 _PLAN_SECONDS = 60.0
 _PLANNED_AT_ONCE = 100
 _MARKDOWN = "text/markdown; charset=utf-8"
@@ -108,7 +109,7 @@ def _queue(house: House) -> tuple[int, float | None]:
 
 
 def topics(house: House) -> APIRouter:
-    router = APIRouter(tags=["topics"])
+    router = APIRouter(prefix=API, tags=["topics"])
     files = house.files
 
     @router.get("/topics", response_model=wire.Topics)
@@ -123,7 +124,7 @@ def topics(house: House) -> APIRouter:
     def create_topic(asked: wire.NewTopic, response: Response, idempotency_key: Key = None) -> wire.WholeTopic:
         """Ask for an episode. The topic is a file in `input/`, whole and on the disk, before this answers."""
         made, again = house.desk.create(asked, idempotency_key)
-        response.headers["Location"] = f"/api/v1/topics/{quote(made.name)}"
+        response.headers["Location"] = f"{API}/topics/{quote(made.name)}"
         response.headers["ETag"] = made.etag
         if again:
             response.headers["Idempotency-Replayed"] = "true"
@@ -154,7 +155,7 @@ def topics(house: House) -> APIRouter:
 
 
 def episodes(house: House) -> APIRouter:
-    router = APIRouter(tags=["episodes"])
+    router = APIRouter(prefix=API, tags=["episodes"])
     output, prefix = house.project.folders.output, house.files.prefix
 
     @router.get("/episodes", response_model=wire.Episodes)
@@ -246,7 +247,7 @@ def episodes(house: House) -> APIRouter:
 
 
 def making(house: House) -> APIRouter:
-    router = APIRouter(tags=["making"])
+    router = APIRouter(prefix=API, tags=["making"])
     maker = house.maker
     one_plan = asyncio.Semaphore(1)
 
@@ -333,7 +334,7 @@ def _plan(house: House, after: str, limit: int) -> wire.Plan:
 
 
 def installation(house: House) -> APIRouter:
-    router = APIRouter(tags=["installation"])
+    router = APIRouter(prefix=API, tags=["installation"])
 
     @router.get("/engines", response_model=wire.Engines)
     async def list_engines() -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 from collections.abc import Callable
 from types import FrameType
@@ -74,5 +75,11 @@ def serve(service: Service, listening: socket.socket, *, grace_seconds: float, t
         workers=1,  # the maker is one, and the metrics are one page
         proxy_headers=False,
     )
-    Server(config).run(sockets=[listening])
+    # uvicorn sends itself the signal again once it has ended: that is for whoever had it before, who would end at once.
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        Server(config).run(sockets=[listening])
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     log().info("stopped")

@@ -20,8 +20,8 @@ _HEAD = """\
 # Faults
 
 What is done to the pipeline on purpose, and how each of it must end. Three rules stand over all of them: nothing is
-lost, nothing is silent, nothing is faked. `make faults` injects them and writes `report.json`; a part of it runs in every
-`make test`.
+lost, nothing is silent, nothing is faked. `make faults` injects them and writes `report.json`; a part of it runs in
+every `make test`.
 
 This page is written from `tests/faults/catalogue.toml` by `python -m tests.faults.catalogue`.
 """

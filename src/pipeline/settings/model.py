@@ -193,7 +193,7 @@ def _seconds(default: float, about: str, *, group: str, ge: float = 0, le: float
 _FOLDERS, _TOPICS, _WRITING, _SPEAKING = "Folders", "Topics", "Writing", "Speaking"
 _SOUND, _NETWORK, _MACHINE = "Sound", "Network", "Machine and log"
 _PICTURES, _MODELS, _SITE = "Pictures", "Models", "Page and feed"
-_SERVICE = "Service"
+_SERVICE, _CREDENTIALS = "Service", "Content credentials"
 
 
 class Settings(BaseSettings):
@@ -403,6 +403,20 @@ class Settings(BaseSettings):
         "Education", "Apple's category, with a subcategory after >: Science > Physics.", group=_SITE
     )
     feed_explicit: bool = _setting(False, "Whether the feed says that it is not for children.", group=_SITE)
+
+    credentials: bool = _setting(
+        False, "Whether MP3, MP4 and PNG say, signed inside themselves, how they were made (C2PA); needs the extra "
+        "`credentials`.",
+        group=_CREDENTIALS,
+    )  # fmt: skip
+    credentials_cert: Folder | None = _setting(
+        None, "A PEM file with the certificate that they are signed with, its issuers after it; without one, a "
+        "certificate and a key are made under data_dir.",
+        group=_CREDENTIALS,
+    )  # fmt: skip
+    credentials_key: Folder | None = _setting(
+        None, "A PEM file with that certificate's private key, without a passphrase.", group=_CREDENTIALS
+    )
 
     service_host: Text = _setting(
         "127.0.0.1", "The address that `pipeline serve` listens on; any but this machine's own needs a service_token.",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from threading import Event as Flag
 from threading import Lock, Thread
@@ -58,10 +59,11 @@ class Maker:
     # -- from outside ------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        self._thread = Thread(target=self._run, name="maker")
+        # A context of its own for each thread, so that its lines in the log carry the run's id.
+        self._thread = Thread(target=copy_context().run, args=(self._run,), name="maker")
         self._thread.start()
-        Thread(target=self._hear, name="maker-ears", daemon=True).start()
-        Thread(target=self.checks.keep_at_it, args=(self._over,), name="checks", daemon=True).start()
+        Thread(target=copy_context().run, args=(self._hear,), name="maker-ears", daemon=True).start()
+        Thread(target=copy_context().run, args=(self.checks.keep_at_it, self._over), name="checks", daemon=True).start()
 
     def stop(self) -> None:
         """Begin nothing more; what is being made is finished or given up by its engine. Safe in a signal handler."""

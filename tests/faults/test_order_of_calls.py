@@ -17,7 +17,6 @@ from tests.faults.conftest import Tell
 from tests.faults.disturbed import Runs
 from tests.faults.system_calls import Call, Kind
 
-
 FLEETING = "data/underway"
 """What runs just now: after a power cut nothing does."""
 

@@ -19,7 +19,7 @@ from pipeline.build.runner import Event as Happening
 from pipeline.build.runner import Kind
 from pipeline.engines.retrying import RetryingVoice, RetryingWriter
 from pipeline.errors import EngineUnavailable
-from pipeline.net.breaker import Breaker
+from pipeline.net.breaker import Back, Breaker, Outage
 from pipeline.net.circuit import Rests
 from pipeline.net.outages import Down, News, Outages, Up
 from pipeline.net.retry import Policy, call
@@ -174,6 +174,15 @@ def test_patience_ends_with_a_named_reason_and_its_cure_and_what_needs_no_voice_
     asked = len(writer.questions)
     assert set(scene.run(scene.studio(FakeVoice(), writer)).values()) == {None}
     assert len(writer.questions) == asked, "the scripts were kept"
+
+
+def test_who_comes_late_hears_what_is_down_already() -> None:
+    outages, heard = Outages(), list[News]()
+    outages.take(Outage("voice", AWAY, 5.0, 2.0, is_new=True))
+    with outages.told_to(heard.append):
+        assert heard == [outages.down["voice"]]
+    outages.take(Back("voice", 6.0))
+    assert len(heard) == 1
 
 
 def test_stopping_ends_a_run_that_waits(scene: Scene) -> None:

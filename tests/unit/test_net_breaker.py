@@ -122,9 +122,15 @@ def _probing(breaker: Breaker) -> Breaker:
     return breaker
 
 
-def test_who_does_not_want_to_wait_hears_the_service_s_own_words() -> None:
+@pytest.mark.parametrize(("seconds", "tells"), [(0.0, True), (10.0, False)])
+def test_who_does_not_want_to_wait_long_hears_the_service_s_own_words(seconds: float, tells: bool) -> None:
+    time = SharedTime()
+    breaker = rested([], time)
+    time.now = 1.9 + seconds
+    if seconds:
+        _probing(breaker)
     with pytest.raises(EngineUnavailable) as raised:
-        rested([], SharedTime()).admit(Event(), wait_seconds=0)
+        breaker.admit(Event(), wait_seconds=seconds, tells_waiting=tells)
     assert str(raised.value) == str(DOWN)
 
 

@@ -181,6 +181,7 @@ class _Asking:
             policy,
             total_seconds=min(policy.total_seconds, seconds),
             wait_seconds=min(policy.wait_seconds, seconds),
+            tells_waiting=False,
         )
         self._stop = stop
         self._breaker = breaker

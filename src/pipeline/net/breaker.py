@@ -88,12 +88,12 @@ class Breaker:
         """The service is taken to be down."""
         return self._circuit.reason is not None
 
-    def admit(self, stop: Event, *, wait_seconds: float) -> Admission:
+    def admit(self, stop: Event, *, wait_seconds: float, tells_waiting: bool = True) -> Admission:
         """Wait for leave to call; every admission ends in `answered`, `failed` or `gave_up`.
 
         `wait_seconds` bounds how long a service may have been down, not how long this caller waits: after that, nobody
-        who comes later waits anew. Raises the service's last EngineUnavailable when it is down for longer, and
-        Interrupted when `stop` is set.
+        who comes later waits anew. Raises the service's last EngineUnavailable when it is down for longer, which
+        `tells_waiting`, and Interrupted when `stop` is set.
         """
         ticket = object()
         with self._changed:
@@ -106,7 +106,10 @@ class Breaker:
                     admission = self._circuit.admit(now, next_in_line=self._line[0] is ticket)
                     if admission is not None:
                         return admission
-                    self._pause(self._changed, min(self._look_seconds, self._until_next(now, wait_seconds)))
+                    left = self._circuit.since + wait_seconds - now
+                    if self._circuit.reason is not None and left <= 0:
+                        raise _too_long(self._circuit.reason, wait_seconds if tells_waiting else 0.0)
+                    self._pause(self._changed, min(self._look_seconds, self._until_next(now, left)))
             finally:
                 self._line.remove(ticket)
 
@@ -135,15 +138,11 @@ class Breaker:
             self._circuit.gave_up(admission)
             self._changed.notify_all()
 
-    def _until_next(self, now: float, wait_seconds: float) -> float:
-        """Seconds until there is something to look at; raises where there is nothing to wait for any more."""
-        circuit = self._circuit
-        if circuit.reason is None:
+    def _until_next(self, now: float, left: float) -> float:
+        """Seconds until there is something to look at."""
+        if self._circuit.reason is None:
             return self._look_seconds  # others call, and each of their calls has its deadline
-        left = circuit.since + wait_seconds - now
-        if left <= 0:
-            raise _too_long(circuit.reason, wait_seconds)
-        return min(left, circuit.next_try - now) if now < circuit.next_try else left
+        return min(left, self._circuit.next_try - now) if now < self._circuit.next_try else left
 
 
 def _too_long(reason: EngineUnavailable, wait_seconds: float) -> EngineUnavailable:

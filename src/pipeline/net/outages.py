@@ -63,10 +63,15 @@ class Outages:
 
     @contextmanager
     def told_to(self, listener: Callable[[News], None]) -> Iterator[None]:
-        """While it lasts, `listener` hears of every service that goes, is tried in vain, and is back."""
+        """While it lasts, `listener` hears of every service that goes, is tried in vain, and is back; first of those
+        that are down already.
+        """
         with self._lock:
             self._listeners.append(listener)
+            already = tuple(self._down.values())
         try:
+            for down in already:
+                listener(down)
             yield
         finally:
             with self._lock:

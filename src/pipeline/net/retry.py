@@ -37,6 +37,8 @@ class Policy:
     """From the first call, but for the time that a service was down; no new wait begins that would end later."""
     wait_seconds: float = 1800.0
     """How long a service may be down, with a breaker, before the call is given up; 0 does not wait for it."""
+    tells_waiting: bool = True
+    """Whether the failure then says for how long it was waited; for a few seconds nobody wants to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,8 @@ class _Asking:
             return act()
         begun = self._clock()
         try:
-            admission = self._breaker.admit(self._stop, wait_seconds=self._policy.wait_seconds)
+            patience, tells = self._policy.wait_seconds, self._policy.tells_waiting
+            admission = self._breaker.admit(self._stop, wait_seconds=patience, tells_waiting=tells)
         except EngineUnavailable:
             self._given_up = True
             raise

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from time import monotonic
 
 from pipeline import inbox
@@ -27,8 +27,9 @@ from pipeline.inbox import FoundFile
 from pipeline.service.problems import Missing, Stale
 from pipeline.slugs import slug_of
 
-# Ten thousand files are looked at in some fifty milliseconds; callers who ask more often see the same look.
-_LOOK_SECONDS = 1.0
+# After so long the folder is looked at again, beside the calls; after so long, before a call is answered. Ten thousand
+# files take up to half a second on a busy machine.
+_LOOK_SECONDS, _OLDEST_LOOK_SECONDS = 1.0, 10.0
 # JSON leaves these as they are, and YAML does not take them, or takes them for line ends.
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _NUMBERED = 1000
@@ -62,7 +63,8 @@ class TopicFiles:
     _writing: Lock = field(default_factory=Lock)
     _looking: Lock = field(default_factory=Lock)
     _seen: Mapping[str, FoundFile] = field(default_factory=dict)
-    _refused: tuple[InputError, ...] = ()
+    _noting: Lock = field(default_factory=Lock)
+    _changes: int = 0
     _seen_at: float = float("-inf")
 
     @property
@@ -73,14 +75,40 @@ class TopicFiles:
         return f"{self.folder.name}/"
 
     def found(self) -> Mapping[str, FoundFile]:
-        """Every topic file by its name, in their order; as of the last second."""
-        with self._looking:
-            if monotonic() - self._seen_at > _LOOK_SECONDS:
-                scan = inbox.scan(self.folder, self.project)
+        """Every topic file by its name: as of a few seconds ago, but for what was written here since."""
+        age = monotonic() - self._seen_at
+        if age > _OLDEST_LOOK_SECONDS:
+            with self._looking:
+                if monotonic() - self._seen_at > _OLDEST_LOOK_SECONDS:
+                    self._look()
+        elif age > _LOOK_SECONDS and self._looking.acquire(blocking=False):
+            Thread(target=self._look_beside, name="topics", daemon=True).start()
+        return self._seen
+
+    def _look_beside(self) -> None:
+        try:
+            self._look()
+        finally:
+            self._looking.release()
+
+    def _look(self) -> None:
+        begun, changes = monotonic(), self._changes
+        scan = inbox.scan(self.folder, self.project)
+        with self._noting:
+            if changes == self._changes:  # else what was written meanwhile may be missing; the next look has it
                 self._seen = {one.name.removeprefix(self.prefix): one for one in scan.files}
-                self._refused = scan.refused
-                self._seen_at = monotonic()
-            return self._seen
+                self._seen_at = begun
+
+    def _note(self, name: str, path: Path | None) -> None:
+        """What was just written is known at once, or taken away."""
+        with self._noting:
+            seen = {one: found for one, found in self._seen.items() if one != name}
+            if path is not None:
+                status = path.stat()
+                signature = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+                seen[name] = FoundFile(str(path), f"{self.prefix}{name}", signature)
+            self._seen = seen
+            self._changes += 1
 
     def read(self, name: str) -> TopicFile:
         """Raises Missing, StoreError."""
@@ -90,9 +118,12 @@ class TopicFiles:
         try:
             with open_plain(found.path) as file:
                 data = file.read(self.defaults().max_bytes + 1)
-                modified = os.fstat(file.fileno()).st_mtime
+                status = os.fstat(file.fileno())
         except FileNotFoundError:
             raise _missing(name) from None
+        modified = status.st_mtime
+        signature = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+        found = FoundFile(found.location, found.name, signature)
         reading = inbox.read(found, defaults=self.defaults())
         return TopicFile(name, data, reading.topics, reading.refused, modified)
 
@@ -112,7 +143,7 @@ class TopicFiles:
             raise disk_error(error, self.folder) from error
         finally:
             drop(part)
-        self._look_again()
+        self._note(final.name, final)
         return TopicFile(final.name, data, (topic,), (), final.stat().st_mtime)
 
     def _placed(self, part: Path, promised: Path | None, stem: str) -> Path:
@@ -139,7 +170,7 @@ class TopicFiles:
             path = self.found()[name].path
             self.checked(text, name)
             write_chunks(path, (data,))
-        self._look_again()
+        self._note(name, path)
         return self.read(name)
 
     def checked(self, text: str, name: str) -> tuple[Topic, ...]:
@@ -178,7 +209,7 @@ class TopicFiles:
                 raise _missing(name) from None
             except OSError as error:
                 raise disk_error(error, found.path) from error
-        self._look_again()
+        self._note(name, None)
         return kept
 
     def _moved(self, path: Path, kept: Path) -> None:
@@ -195,10 +226,6 @@ class TopicFiles:
     def _as_read(self, name: str, etag: str) -> None:
         if self.read(name).etag != etag and etag != "*":
             raise changed_since(f"{self.prefix}{name}")
-
-    def _look_again(self) -> None:
-        with self._looking:
-            self._seen_at = float("-inf")
 
 
 def changed_since(where: str) -> Stale:

@@ -57,7 +57,8 @@ def read(kind: type[S], prefix: str, environment: Mapping[str, str]) -> S:
     except ValidationError as error:
         for fault in error.errors():
             where = f"{prefix}{str(fault['loc'][0]).upper()}: " if fault["loc"] else ""
-            problems.append(where + fault["msg"])
+            said = fault.get("ctx", {}).get("error")  # a model's own words, which pydantic puts others before
+            problems.append(where + (str(said) if isinstance(said, ValueError) else fault["msg"]))
         raise SettingsError(problems) from error
     if problems:
         raise SettingsError(problems)

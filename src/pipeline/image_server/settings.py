@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from pipeline.environment import FromEnvironment, read
 
@@ -71,11 +70,7 @@ class ImageSettings(FromEnvironment):
     @model_validator(mode="after")
     def _steps_within_the_most(self) -> Self:
         if self.steps > self.max_steps:
-            raise PydanticCustomError(
-                "steps",
-                f"{PREFIX}STEPS: {{steps}} is more than {PREFIX}MAX_STEPS ({{most}})",
-                {"steps": self.steps, "most": self.max_steps},
-            )
+            raise ValueError(f"{PREFIX}STEPS: {self.steps} is more than {PREFIX}MAX_STEPS ({self.max_steps})")
         return self
 
 

@@ -24,7 +24,7 @@ import structlog
 
 from pipeline.build.runner import Event, Kind
 from pipeline.errors import StoreError
-from pipeline.files import disk_error, make_folder, write_whole
+from pipeline.files import disk_error, drop, make_folder, write_whole
 from pipeline.net.outages import Down
 
 _LOCK, _SHOWN, _STEPS = ".lock", ".json", ".steps"
@@ -139,8 +139,12 @@ def showing(data: Path, states: Mapping[str, str] = MappingProxyType({})) -> Ite
     lock = _open(new)
     try:
         # Held before it has its name: who sees a lock that nobody holds takes its run for dead.
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        new.rename(stem.with_suffix(_LOCK))
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            new.rename(stem.with_suffix(_LOCK))
+        except OSError as error:
+            drop(new)
+            raise disk_error(error, new) from error
         steps = _open(stem.with_suffix(_STEPS), os.O_APPEND)
         try:
             shown = Underway(stem, steps, states)
@@ -211,7 +215,7 @@ def _held(lock: Path, kind: int) -> Iterator[bool]:
     try:
         try:
             fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
+        except OSError:  # somebody holds it, or it cannot be told
             yield False
         else:
             yield True

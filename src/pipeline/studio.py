@@ -52,7 +52,7 @@ from pipeline.errors import (
     StoreError,
     WorkerDied,
 )
-from pipeline.files import disk_error, make_folder
+from pipeline.files import disk_error, make_folder, remove_parts
 from pipeline.flow import Desk, Edited, Origin, episode
 from pipeline.net.outages import Outages
 from pipeline.ports import Voice, Writer
@@ -394,8 +394,11 @@ class Studio:
         for kept in (self.seals.path, self.measured.path):
             if kept.is_dir():  # found out now, and not when hours of work are to be remembered
                 raise disk_error(IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)), kept)
+        long_ago = time.time() - CLEAN_GRACE_SECONDS
+        remove_parts((self.folders.data,), older_than=long_ago)  # a run that was killed at its end left nothing to do
         if survey.works:
-            self.store.tidy(older_than=time.time() - CLEAN_GRACE_SECONDS)
+            self.store.tidy(older_than=long_ago)
+            remove_parts(self._written_folders(), older_than=long_ago)
         spent: dict[str, tuple[float, float]] = {}
 
         def listen(event: Event) -> None:
@@ -495,6 +498,12 @@ class Studio:
         )
         jobs = [self._job(work) for work in works]
         return phases.run(jobs, runner, early, notify, self._stop.is_set)
+
+    def _written_folders(self) -> Iterator[Path]:
+        """Those in the data folder but the store, which tidies itself: where a killed run may have left half a file."""
+        data = self.folders.data
+        if data.is_dir():
+            yield from (entry for entry in data.iterdir() if entry.is_dir() and entry != self.store.folder)
 
     def interrupt(self) -> None:
         """Have the run stop: what is being made is finished or given up by its engine. Safe in a signal handler."""

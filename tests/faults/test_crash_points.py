@@ -59,7 +59,6 @@ def test_a_run_killed_at_any_call_and_again_while_recovering_ends_as_if_undistur
     assert (partial, lost, twice) == ([], [], [])
 
 
-@pytest.mark.xfail(strict=True, reason="what is withdrawn is known from the old manifest, which is gone by then")
 def test_a_file_of_the_old_edition_is_withdrawn_also_after_a_kill_between_manifest_and_removal(runs: Runs) -> None:
     trial = runs.trial()
     removal = next(call.number for call in runs.calls if call.path == f"output/{WITHDRAWN}")
@@ -73,7 +72,6 @@ def parts_below(project: Path) -> list[str]:
     return sorted(str(path.parent.relative_to(project)) for path in project.rglob(f"{PART_PREFIX}*"))
 
 
-@pytest.mark.xfail(strict=True, reason="a run tidies the store alone, not the folders of records and edits")
 def test_what_killed_runs_left_unfinished_is_gone_after_a_later_one(runs: Runs, tell: Tell) -> None:
     # One unfinished file in each folder that ever holds one.
     folders = {str(Path(call.path).parent): call.number for call in runs.calls if call.kind is Kind.FSYNC}

@@ -130,6 +130,9 @@ def publish(edition: Edition, folder: Path, *, ours: Collection[str]) -> Publish
         if SCRIPT in wrong:
             _keep_off_edits(folder / SCRIPT, ours)
         for name in sorted(staged, key=lambda name: (name == MANIFEST, name != SCRIPT, name)):
+            if name == MANIFEST:
+                # While the old manifest still stands: it alone says what was published once and is no more.
+                _withdraw(folder, before, edition.entries)
             try:
                 settle(staged[name], folder / name)
             except OSError as error:
@@ -138,7 +141,6 @@ def publish(edition: Edition, folder: Path, *, ours: Collection[str]) -> Publish
     finally:
         for part in staged.values():
             drop(part)
-    _withdraw(folder, before, edition.entries)
     return Published(folder, (*edition.entries, MANIFEST), wrong)
 
 

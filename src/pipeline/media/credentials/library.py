@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
@@ -43,6 +44,8 @@ def load() -> ModuleType:
     somebody's project, perhaps somebody else's, and must not decide what code runs.
     """
     with _importing:
+        if (already := sys.modules.get("c2pa")) is not None:
+            return already
         found = find_spec("c2pa")
         if found is None:
             raise SettingsError(

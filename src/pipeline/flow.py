@@ -20,10 +20,11 @@ from pipeline.domain.length import words_for
 from pipeline.domain.script import Script
 from pipeline.domain.topic import Mode, Source, Topic
 from pipeline.errors import InputError
+from pipeline.media.credentials import Identity, Kind, MadeBy, Model
 from pipeline.media.video.film import About as FilmTags
 from pipeline.ports import IllustratorIdentity, Voice, VoiceIdentity, Writer, WriterIdentity
 from pipeline.slugs import source_identity
-from pipeline.stages import captions, casting, mix, pace, pages, pictures, sources, speech, video
+from pipeline.stages import captions, casting, credentials, mix, pace, pages, pictures, sources, speech, video
 from pipeline.stages import script as scripts
 from pipeline.stages.publish import SCRIPT, Edition, Piece
 from pipeline.text import claims, notices, script_file, utterances
@@ -84,6 +85,8 @@ class Desk:
     """The writer was taken because it answers today; an episode that another one finished stays as it is."""
     auto_voice: bool = False
     auto_illustrator: bool = False
+    signer: Identity | None = None
+    """Who signs what is published; None where nothing is signed."""
     public_url: str = ""
     """Where `output/` lies for the world, without a slash at its end; empty where nobody but this machine sees it."""
     provenance: Mapping[str, object] = field(default_factory=dict)
@@ -110,6 +113,7 @@ class Desk:
             (pictures.COVER_RULE, 1.0),
             (pictures.RULE, len(self.easel.shapes) * max(1.0, topic.words / _WORDS_A_SEGMENT)),
             *((rule, len(self.films) * topic.words * _SECONDS_A_WORD) for rule in video.RULES if self.films),
+            *(((credentials.RULE, 2.0 + len(self.films)),) if self.signer is not None else ()),
             (pages.RULE, 1.0),
         )
         return [(rule.name, rule.resource, units) for rule, units in expected if rule.name not in seen]
@@ -176,6 +180,12 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: Edited | None = None
     pieces[pictures.COVER] = Piece(cover, pictures.PART)
     pieces |= seen.pieces
     begun = origin or {}
+    heard = {one.segment for one in said}
+    films = {
+        spec.name: ("audio.mp3", *(name for number, name in enumerate(shape.names(len(made))) if number in heard))
+        for spec, (shape, made) in zip(desk.films, drawn.items(), strict=False)
+    }
+    pieces |= yield from _signed(pieces, films, _made_by(notice, begun, who.voice, illustrator), desk.signer)
     fixed = {}
     if edited is None and written is not None:
         pieces[SCRIPT] = Piece(written.artifact, SCRIPT)
@@ -278,6 +288,34 @@ def _seen(script: Script, topic: Topic, programme: Artifact, desk: Desk, notice:
         film = yield from video.make_film(programme, shots, spec, tags, words=script.word_count)
         pieces[spec.name] = Piece(film, spec.name)
     return _Seen(drawn, pieces)
+
+
+def _signed(
+    pieces: Mapping[str, Piece], films: Mapping[str, Sequence[str]], by: MadeBy, signer: Identity | None
+) -> Flow[Mapping[str, Piece]]:
+    """Those pieces that can carry credentials, with them; none where nobody signs. `films` names what each film is made
+    of: a segment in which nothing is said has a picture, and no place in the film.
+    """
+    if signer is None:
+        return {}
+    picture = Kind.TYPESET if by.illustrator is None else Kind.DRAWN
+    kinds = {"audio.mp3": Kind.SPEECH, pictures.COVER: Kind.TYPESET} | dict.fromkeys(films, Kind.FILM)
+    files = [
+        credentials.File(name, piece.artifact, piece.part, kinds.get(name, picture), tuple(films.get(name, ())))
+        for name, piece in pieces.items()
+        if name.endswith((".mp3", ".mp4", ".png"))
+    ]
+    signed = yield from credentials.sign(files, by, signer)
+    return {name: Piece(one.artifact, one.part) for name, one in signed.items()}
+
+
+def _made_by(notice: str, begun: Origin, voice: VoiceIdentity, illustrator: IllustratorIdentity) -> MadeBy:
+    told = begun.get("writer")
+    writer = None
+    if isinstance(told, Mapping):
+        writer = Model(str(told.get("engine", "")), str(told.get("model", "")), str(told.get("sha256") or ""))
+    drew = Model(illustrator.engine, illustrator.name, illustrator.digest) if illustrator.reads_prompts else None
+    return MadeBy(notice, Model(voice.engine, voice.name, voice.digest), writer, drew)
 
 
 def _facts(

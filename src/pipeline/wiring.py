@@ -21,6 +21,7 @@ from pipeline.errors import EngineError, SettingsError, StoreError
 from pipeline.files import open_plain
 from pipeline.flow import Desk
 from pipeline.media.cards.palette import Scheme
+from pipeline.media.credentials import Identity, open_identity
 from pipeline.media.programme import Pauses
 from pipeline.net.breaker import Change, log_change
 from pipeline.net.limit import CallsPerMinute, Limit, Unlimited
@@ -30,7 +31,7 @@ from pipeline.net.tls import Tls
 from pipeline.ports import Illustrator, Unloads, Voice, Writer
 from pipeline.settings import Loaded, Settings
 from pipeline.site import Channel
-from pipeline.stages import captions, casting, mix, pace, pages, pictures, script, speech, video
+from pipeline.stages import captions, casting, credentials, mix, pace, pages, pictures, script, speech, video
 from pipeline.studio import Folders, SharedGpu, Studio, fingerprint_of
 from pipeline.text.picture_prompts import Look, parse_look
 from pipeline.text.pronunciations import Pronunciations, parse
@@ -49,7 +50,8 @@ _STABLE_DIFFUSION, _CARDS = "stable-diffusion", "cards"
 _WIDE, _TALL = pictures.Shape("", 1280, 720), pictures.Shape("tall", 1080, 1920)
 
 _RULES = (
-    *script.RULES, pace.RULE, speech.RULE, *mix.RULES, captions.RULE, *pictures.RULES, *video.RULES, pages.RULE,
+    *script.RULES, pace.RULE, speech.RULE, *mix.RULES, captions.RULE, *pictures.RULES, *video.RULES,
+    credentials.RULE, pages.RULE,
 )  # fmt: skip
 
 
@@ -152,6 +154,7 @@ def desk(
         flac=settings.flac,
     )
     films = films_of(settings)
+    signer = signer_of(project, settings)
     preferences = casting.Preferences(settings.voice, voice_named, dict(settings.voices))
     # Not why today's engines were taken: a finished episode may have been made by others, and names them itself.
     provenance: dict[str, object] = {"pipeline": {"version": __version__, "tls_verified": tls.verify}}
@@ -190,6 +193,7 @@ def desk(
                 ],
                 "steps": easel.steps,
                 "films": repr(films),
+                "signer": signer.digest if signer is not None else None,
                 "rate": settings.speaking_rate,
                 "unsupported": settings.unsupported,
                 "public_url": channel_of(settings).public_url,
@@ -200,6 +204,7 @@ def desk(
         auto_writer=settings.writer == "auto",
         auto_voice=settings.voice_engine == "auto",
         auto_illustrator=settings.sd_enabled,
+        signer=signer,
         public_url=channel_of(settings).public_url,
         provenance=provenance,
     )
@@ -460,6 +465,16 @@ def films_of(settings: Settings) -> tuple[video.Spec, ...]:
     return tuple(
         video.Spec(size.width, size.height, settings.video_motion, settings.burn_captions, font) for size in sizes
     )
+
+
+def signer_of(project: Path, settings: Settings) -> Identity | None:
+    """Who signs what is published; None where nothing is to be signed. Raises SettingsError, StoreError."""
+    if not settings.credentials:
+        return None
+    certificate, key = (
+        project / path if path is not None else None for path in (settings.credentials_cert, settings.credentials_key)
+    )
+    return open_identity(certificate, key, local=project / settings.data_dir / "credentials" / "local.pem")
 
 
 def read_look(project: Path, settings: Settings) -> Look:

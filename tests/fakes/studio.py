@@ -12,6 +12,7 @@ from threading import Event
 
 from pipeline import inbox
 from pipeline.flow import Desk
+from pipeline.media.credentials import Identity
 from pipeline.net.outages import Outages
 from pipeline.ports import Illustrator, Voice, Writer
 from pipeline.stages.casting import Preferences
@@ -47,6 +48,7 @@ def make_studio(
     illustrator: Illustrator | None = None,
     shapes: tuple[Shape, ...] = (Shape("", 320, 176),),
     films: tuple[Spec, ...] = (),
+    signer: Identity | None = None,
     shared_gpu: SharedGpu | None = None,
     outages: Outages | None = None,
     stop: Event | None = None,
@@ -72,6 +74,7 @@ def make_studio(
         sound=sound or Sound(),
         easel=Easel(illustrator or type_setter, type_setter, shapes, tuple(map(smaller, shapes)), Look()),
         films=films,
+        signer=signer,
         rate=rate,
         tries=tries,
         fingerprint=fingerprint + said + str(rate) + str(fails_unsupported),

@@ -550,3 +550,42 @@ def test_native_code_in_the_working_folder_is_not_run(tmp_path: Path) -> None:
     found = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
 
     assert found.stdout.split() == [str(native), "None"]
+
+
+# -- in an episode -------------------------------------------------------------------------------------------------
+
+
+def test_an_episode_is_signed_once_and_says_so_of_every_file_that_can_hold_it(tmp_path: Path) -> None:
+    from pipeline.stages.publish import verify
+    from pipeline.stages.video import Spec
+    from tests.fakes.studio import make_studio, run_all
+    from tests.fakes.voice import FakeVoice
+    from tests.fakes.writer import FakeWriter
+
+    project = tmp_path / "project"
+    (project / "input").mkdir(parents=True)
+    (project / "input" / "log.md").write_text(
+        "---\ntitle: Log\nmode: read\n---\n\n## One\n\nThe wind rose.\n\n## Two\n\nNobody slept.\n"
+    )
+    signer = open_identity(None, None, local=tmp_path / "local.pem")
+
+    def run(signer: Identity | None, fingerprint: str) -> dict[str, bytes]:
+        films = (Spec(192, 108, motion=False),)
+        studio = make_studio(
+            project, voice=FakeVoice(), writer=FakeWriter([]), films=films, signer=signer, fingerprint=fingerprint
+        )
+        assert set(run_all(studio).values()) <= {None}
+        folder = project / "output" / "log"
+        assert verify(folder) == ()
+        return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    signed = run(signer, "signed")
+    for name in ("audio.mp3", "cover.png", "picture-01.png", "picture-02.png", "video.mp4"):
+        kind = {"mp3": "audio/mpeg", "png": "image/png", "mp4": "video/mp4"}[name.rpartition(".")[2]]
+        assert faults(io.BytesIO(signed[name]), kind) == ()
+    assert run(signer, "signed") == signed
+    plain = run(None, "plain")
+    assert {name for name in signed if plain[name] != signed[name]} == {
+        "audio.mp3", "cover.png", "picture-01.png", "picture-02.png", "video.mp4", "index.html", "manifest.json",
+    }  # fmt: skip
+    assert run(signer, "signed") == signed, "what was signed once is published as it was"

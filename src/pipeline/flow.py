@@ -172,18 +172,18 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: Edited | None = None
     }
     if mixed.flac is not None:
         pieces["audio.flac"] = Piece(mixed.flac, "audio.flac")
-    illustrator = desk.easel.segments.describe()
+    drawn = yield from pictures.draw(script, desk.easel)
+    illustrator = drawn.by
     if illustrator.reads_prompts:  # typography is what anybody would call it
         notice = notices.with_pictures(script.language, notice)
-    seen = yield from _seen(script, topic, programme, desk, notice)
-    drawn = seen.drawn
+    seen = yield from _seen(script, topic, programme, drawn, desk, notice)
     pieces[pictures.COVER] = Piece(cover, pictures.PART)
-    pieces |= seen.pieces
+    pieces |= seen
     begun = origin or {}
     heard = {one.segment for one in said}
     films = {
         spec.name: ("audio.mp3", *(name for number, name in enumerate(shape.names(len(made))) if number in heard))
-        for spec, (shape, made) in zip(desk.films, drawn.items(), strict=False)
+        for spec, (shape, made) in zip(desk.films, drawn.shapes.items(), strict=False)
     }
     pieces |= yield from _signed(pieces, films, _made_by(notice, begun, who.voice, illustrator), desk.signer)
     fixed = {}
@@ -249,7 +249,7 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: Edited | None = None
                 "cover": pictures.about(cover),
                 "shapes": [
                     {"width": shape.width, "height": shape.height, "segments": [pictures.about(one) for one in made]}
-                    for shape, made in drawn.items()
+                    for shape, made in drawn.shapes.items()
                 ],
             },
             **desk.provenance,
@@ -267,27 +267,20 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: Edited | None = None
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What there is to look at."""
-
-    drawn: pictures.Drawn
-    pieces: Mapping[str, Piece]
-
-
-def _seen(script: Script, topic: Topic, programme: Artifact, desk: Desk, notice: str) -> Flow[_Seen]:
-    """The pictures, and the films of them."""
-    drawn = yield from pictures.draw(script, desk.easel)
+def _seen(
+    script: Script, topic: Topic, programme: Artifact, drawn: pictures.Drawn, desk: Desk, notice: str
+) -> Flow[Mapping[str, Piece]]:
+    """The pictures as they are published, and the films of them."""
     pieces: dict[str, Piece] = {}
-    for shape, made in drawn.items():
+    for shape, made in drawn.shapes.items():
         pieces |= {name: Piece(one, pictures.PART) for name, one in zip(shape.names(len(made)), made, strict=True)}
     tags = FilmTags(script.title, script.language, topic.date.isoformat() if topic.date else "", notice)
     # Where no film is asked for, there are pictures for the page all the same.
-    for spec, made in zip(desk.films, drawn.values(), strict=False):
+    for spec, made in zip(desk.films, drawn.shapes.values(), strict=False):
         shots = [video.Picture(one, pictures.PART) for one in made]
         film = yield from video.make_film(programme, shots, spec, tags, words=script.word_count)
         pieces[spec.name] = Piece(film, spec.name)
-    return _Seen(drawn, pieces)
+    return pieces
 
 
 def _signed(

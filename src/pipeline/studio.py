@@ -58,8 +58,8 @@ from pipeline.net.outages import Outages
 from pipeline.ports import Voice, Writer
 from pipeline.records import Failure, Failures, Measured, Record, Records
 from pipeline.slugs import assign, source_identity
-from pipeline.stages import pictures
-from pipeline.stages.pictures import Easel
+from pipeline.stages import pictures, speech
+from pipeline.stages.pictures import Away, Easel
 from pipeline.stages.publish import (
     MANIFEST,
     SCRIPT,
@@ -545,15 +545,11 @@ class Studio:
         """The engines to make an episode with: those of this run, or, where those were taken by `auto`, the ones
         that made it before, as long as they have nothing left to do.
         """
-        desk = self._desk
-        writer, voice, easel = _writer_before(record, desk), _voice_before(record, desk), _easel_before(record, desk)
+        desk = replace(self._desk, easel=_easel_with_what_was_drawn(record, self._desk, self.store))
+        writer, voice = _writer_before(record, desk), _voice_before(record, desk)
         others = [
             resource
-            for resource, is_another in (
-                ("llm", writer is not desk.writer),
-                ("speech", voice is not desk.voice),
-                ("image", easel is not desk.easel),
-            )
+            for resource, is_another in (("llm", writer is not desk.writer), ("speech", voice is not desk.voice))
             if is_another
         ]
         for idle in chain.from_iterable(combinations(others, count) for count in range(len(others), 0, -1)):
@@ -561,10 +557,9 @@ class Studio:
                 desk,
                 writer=writer if "llm" in idle else desk.writer,
                 voice=voice if "speech" in idle else desk.voice,
-                easel=easel if "image" in idle else desk.easel,
             )
             outlook = self._outlook(work, candidate, edited)
-            if outlook is not None and not any(verdict.step.rule.resource in idle for verdict in outlook.to_make):
+            if outlook is not None and _has_nothing_for(idle, outlook, work.topic):
                 return candidate
         return desk
 
@@ -894,14 +889,24 @@ def _voice_before(record: Record, desk: Desk) -> Voice:
     return desk.voice
 
 
-def _easel_before(record: Record, desk: Desk) -> Easel:
-    """The easel with the illustrator that drew an episode's pictures, where it is not to be had now."""
+def _has_nothing_for(idle: Collection[str], outlook: Outlook[Edition], topic: Topic) -> bool:
+    """Whether engines that are not at hand would be asked for nothing: seen to the end, or so far that all of their
+    work was found. Where the script is still to be written, or made longer, nobody knows yet what will be spoken.
+    """
+    if any(verdict.step.rule.resource in {*idle, "llm"} for verdict in outlook.to_make):
+        return False
+    seen = {verdict.step.rule.name for verdict in outlook.verdicts}
+    return outlook.whole or (topic.seconds is None and speech.RULE.name in seen)
+
+
+def _easel_with_what_was_drawn(record: Record, desk: Desk, store: Store) -> Easel:
+    """The easel, with the model that drew an episode's pictures where typography stands in for it now."""
     if desk.auto_illustrator and "illustrator" in record.engines:
         with suppress(TypeError, EngineError):
             before, now = illustrator_from(record.engines["illustrator"]), desk.easel.segments.describe()
-            # Typography stands in for a server that is away; what it set is drawn again when the server is back.
             if before.reads_prompts and not now.reads_prompts:
-                return replace(desk.easel, segments=RememberedIllustrator(before))
+                away = Away(RememberedIllustrator(before), lambda key: store.find(key) is not None)
+                return replace(desk.easel, away=away)
     return desk.easel
 
 
@@ -911,7 +916,8 @@ def _engines_of(edition: Edition, record: Record) -> dict[str, Mapping[str, obje
         engines["writer"] = to_plain(edition.writer)
     if edition.voice is not None:
         engines["voice"] = to_plain(edition.voice)
-    if edition.illustrator is not None:
+    # What typography stands in for is remembered: with that name the pictures that it drew are found again.
+    if edition.illustrator is not None and (edition.illustrator.reads_prompts or "illustrator" not in engines):
         engines["illustrator"] = to_plain(edition.illustrator)
     return engines
 

@@ -220,6 +220,46 @@ def test_a_server_that_is_away_leaves_its_pictures_and_new_episodes_get_cards_un
     assert len(fake.asked) == 4  # the first episode's two, and the second's
 
 
+def test_while_the_server_is_away_an_edit_takes_a_card_for_its_own_segment_alone(
+    project: Project, fake: FakeA1111, server: StableDiffusion
+) -> None:
+    project.run(server, auto=True)
+    drawn = [project.read("the-log", name) for name in ("picture-01.png", "picture-02.png")]
+    (project.folder / "input" / "log.md").write_text(READ.replace("Captain Reis wrote", "The 40 captains wrote"))
+    assert project.run(Cards(), auto=True) == {"the-log": None}
+    assert project.read("the-log", "picture-01.png") == drawn[0]
+    assert project.read("the-log", "picture-02.png") != drawn[1]
+    told = project.manifest("the-log")
+    assert told["engines"]["illustrator"]["engine"] == "stable-diffusion"
+    assert told["ai_generated"]["pictures"] is True
+    (project.folder / "input" / "log.md").write_text(READ)
+    assert project.run(Cards(), auto=True) == {"the-log": None}
+    assert [project.read("the-log", name) for name in ("picture-01.png", "picture-02.png")] == drawn
+    assert len(fake.asked) == 2
+
+
+def test_a_size_changed_while_the_server_is_away_and_changed_back_loses_no_drawing(
+    project: Project, fake: FakeA1111, server: StableDiffusion
+) -> None:
+    project.run(server, auto=True)
+    drawn = project.read("the-log", "picture-01.png")
+    assert project.run(Cards(), auto=True, shapes=(Shape("", 640, 352),)) == {"the-log": None}
+    assert project.read("the-log", "picture-01.png") != drawn
+    (project.folder / "output" / "the-log" / "picture-01.png").unlink()  # else nothing tells that it is another size
+    assert project.run(Cards(), auto=True) == {"the-log": None}
+    assert project.read("the-log", "picture-01.png") == drawn
+    assert len(fake.asked) == 2
+
+
+def test_a_heading_changed_while_the_server_is_away_is_set_in_type(
+    project: Project, fake: FakeA1111, server: StableDiffusion
+) -> None:
+    project.run(server, auto=True)
+    (project.folder / "input" / "log.md").write_text(READ.replace("## Morning", "## Lighthouses"))
+    assert project.run(Cards(), auto=True) == {"the-log": None}
+    assert len(fake.asked) == 2
+
+
 def test_a_picture_that_fails_fails_its_episode_by_name_and_the_next_run_draws_only_what_is_missing(
     project: Project, fake: FakeA1111, server: StableDiffusion
 ) -> None:

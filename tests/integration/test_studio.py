@@ -347,6 +347,16 @@ def test_a_named_engine_makes_everything_its_own(project: Project) -> None:
     assert len(project.writer.questions) > 0
 
 
+def test_with_auto_a_changed_topic_is_spoken_by_the_voice_at_hand(project: Project) -> None:
+    topic = project.topic("log.md", READ)
+    project.voice = FakeVoice([identity("en_US-server-medium")])
+    assert project.built(auto=True) > 0
+    project.voice = FakeVoice([identity("en_US-here-medium")])  # the server has gone
+    topic.write_text(READ + "\nAnd a new sentence was added.\n")
+    assert project.built(auto=True) > 0
+    assert project.manifest("the-log")["engines"]["voice"]["voice"] == "en_US-here-medium"
+
+
 def test_with_auto_an_edited_sentence_is_spoken_by_the_voice_at_hand(project: Project) -> None:
     project.topic("bells.md", WRITE)
     sentences = project.built(auto=True)

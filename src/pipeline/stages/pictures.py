@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TypeAlias
 
 from pipeline.build.recipe import Artifact, Canonical, Flow, Parts, Rule, Step
 from pipeline.domain.script import Script
-from pipeline.ports import Illustrator, PictureRequest
+from pipeline.ports import Illustrator, IllustratorIdentity, PictureRequest
 from pipeline.text.highlights import highlight_of
 from pipeline.text.picture_prompts import Look, cover_prompt, prompt_for, telling_heading
 
@@ -62,14 +61,29 @@ class Easel:
     steps: int | None = None
     """None is what the illustrator was set up with."""
 
+    away: Away | None = None
+    """A model that drew before and is not to be had now: what it drew is kept, picture by picture."""
+
     @property
     def shapes(self) -> tuple[Shape, ...]:
         """Those of whoever is to draw. Raises EngineError where that cannot be told."""
         return self.drawn if self.segments.describe().reads_prompts else self.typeset
 
 
-Drawn: TypeAlias = Mapping[Shape, tuple[Artifact, ...]]
-"""For each shape one picture a segment, in order; each has the one part `picture.png`."""
+@dataclass(frozen=True, slots=True)
+class Away:
+    illustrator: Illustrator
+    """Only says who it was."""
+    has_drawn: Callable[[str], bool]
+    """Whether the artifact of a key is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    shapes: Mapping[Shape, tuple[Artifact, ...]]
+    """For each of the easel's shapes one picture a segment, in order; each has the one part `picture.png`."""
+    by: IllustratorIdentity
+    """The model that drew any of them; else who set them in type."""
 
 
 def cover(script: Script, easel: Easel) -> Flow[Artifact]:
@@ -88,17 +102,21 @@ def cover(script: Script, easel: Easel) -> Flow[Artifact]:
 
 def draw(script: Script, easel: Easel) -> Flow[Drawn]:
     """For each shape a picture of each segment. Raises EngineError."""
-    shapes = easel.shapes
-    drawn = iter(
-        (
-            yield [
-                _step(RULE, request, easel.segments, f"pictures{shape.name and f' {shape.name}'}", f"picture {number}")
-                for shape in shapes
-                for number, request in enumerate(_requests(script, shape, easel), 1)
-            ]
-        )
-    )
-    return {shape: tuple(islice(drawn, len(script.segments))) for shape in shapes}
+    shapes, by = easel.shapes, easel.segments.describe()
+    steps = []
+    for shape, smaller in zip(shapes, easel.drawn, strict=True):
+        place = f"pictures{shape.name and f' {shape.name}'}"
+        requests = zip(_requests(script, shape, easel), _requests(script, smaller, easel), strict=True)
+        for number, (request, drawn_before) in enumerate(requests, 1):
+            label = f"picture {number}"
+            step = _step(RULE, request, easel.segments, place, label)
+            if easel.away is not None:
+                before = _step(RULE, drawn_before, easel.away.illustrator, place, label)
+                if easel.away.has_drawn(before.key):
+                    step, by = before, easel.away.illustrator.describe()
+            steps.append(step)
+    made = iter((yield steps))
+    return Drawn({shape: tuple(islice(made, len(script.segments))) for shape in shapes}, by)
 
 
 def about(artifact: Artifact) -> dict[str, object]:

@@ -71,6 +71,7 @@ from pipeline.stages.publish import (
     publish,
     read_manifest,
     stale,
+    strangers,
 )
 from pipeline.stages.script import RULES
 from pipeline.underway import RESOURCES, died_at, showing
@@ -349,6 +350,7 @@ class Studio:
             return EpisodePlan(work, error=aside)
         record = self.records.load(work.slug)
         try:
+            self._keep_off_strangers(work.slug, record)
             edited = self._edited(work.slug, record)
             desk = self._desk_for(work, record, edited)
             flow = episode(work.topic, work.slug, desk, edited=edited)
@@ -535,7 +537,21 @@ class Studio:
             wait_for=self._wait_for,
         )
 
+    def _keep_off_strangers(self, slug: str, record: Record) -> None:
+        """Raises InputError where a folder that was never an episode's holds files of the names that an episode has."""
+        folder = self.folders.output / slug
+        if record.manifests or read_manifest(folder) or not folder.is_dir():
+            return
+        names = strangers(folder)
+        if names:
+            raise InputError(
+                f"the folder holds files that the pipeline did not put there: {', '.join(names)}",
+                where=str(folder),
+                hint="Move them elsewhere, or give the topic another title; nothing of them was touched.",
+            )
+
     def _flow(self, work: Work, record: Record) -> Flow[Edition]:
+        self._keep_off_strangers(work.slug, record)
         self.edits.adopt(work.slug, self._ours(work.slug, record))
         edited = self._edited(work.slug, record)
         desk = self._desk_for(work, record, edited)

@@ -347,6 +347,35 @@ def test_a_named_engine_makes_everything_its_own(project: Project) -> None:
     assert len(project.writer.questions) > 0
 
 
+def test_files_of_a_person_in_a_folder_that_was_no_episode_are_left_and_named_before_anything_is_made(
+    project: Project,
+) -> None:
+    project.topic("log.md", READ)
+    folder = project.output / "the-log"
+    folder.mkdir(parents=True)
+    (folder / "cover.png").write_bytes(b"mine")
+    (folder / "notes.txt").write_text("mine too")
+    error = project.plan().episodes[0].error
+    assert isinstance(error, InputError)
+    assert "cover.png" in error.what
+    assert "notes.txt" not in error.what
+    assert isinstance(project.run()["the-log"], InputError)
+    assert (folder / "cover.png").read_bytes() == b"mine"
+    assert project.voice.calls == []
+    (folder / "cover.png").unlink()
+    assert project.built() > 0
+    assert (folder / "notes.txt").read_text() == "mine too"
+
+
+def test_an_episode_whose_manifest_was_lost_is_still_ours(project: Project) -> None:
+    project.topic("log.md", READ)
+    project.built()
+    (project.output / "the-log" / "manifest.json").unlink()
+    (project.output / "the-log" / "captions.srt").write_text("damaged")
+    assert project.built() == 0
+    assert verify(project.output / "the-log") == ()
+
+
 def test_with_auto_a_changed_topic_is_spoken_by_the_voice_at_hand(project: Project) -> None:
     topic = project.topic("log.md", READ)
     project.voice = FakeVoice([identity("en_US-server-medium")])

@@ -144,6 +144,19 @@ def publish(edition: Edition, folder: Path, *, ours: Collection[str]) -> Publish
     return Published(folder, (*edition.entries, MANIFEST), wrong)
 
 
+# What an episode's folder is known by; script.md is not here, because one without the rest is a person's edit.
+_PUBLISHED = ("audio.*", "video*.mp4", "cover.png", "picture-*.png", "index.html", "captions.*", "*.json")
+
+
+def strangers(folder: Path) -> tuple[str, ...]:
+    """The names of files in a folder that publishing would replace, or might. Raises StoreError."""
+    try:
+        found = {path.name for pattern in _PUBLISHED for path in folder.glob(pattern)}
+    except OSError as error:
+        raise disk_error(error, folder) from error
+    return tuple(sorted(found))
+
+
 def read_manifest(folder: Path) -> dict[str, Any]:
     """What the manifest in `folder` says; empty where there is none that can be read."""
     try:

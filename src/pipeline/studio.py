@@ -74,7 +74,7 @@ from pipeline.stages.publish import (
     strangers,
 )
 from pipeline.stages.script import RULES
-from pipeline.underway import RESOURCES, died_at, showing
+from pipeline.underway import RESOURCES, Underway, died_at, showing
 
 DRAWING = pictures.RULE.resource
 
@@ -273,6 +273,7 @@ class Studio:
         self._clock = clock
         self._sealed: set[str] = set()
         """The episodes sealed by this run."""
+        self._shown: Underway | None = None
         self._runner: Runner[Edition, Published] | Runner[bool, bool] | None = None
 
     @property
@@ -452,6 +453,7 @@ class Studio:
         calm = [work for work in works if work.slug not in suspected]
         suspects = [work for work in works if work.slug in suspected]
         with showing(self.folders.data, states) as shown:
+            self._shown = shown
 
             def listen(event: Event) -> None:
                 shown.take(event)
@@ -510,6 +512,8 @@ class Studio:
     def interrupt(self) -> None:
         """Have the run stop: what is being made is finished or given up by its engine. Safe in a signal handler."""
         self._stop.set()
+        if self._shown is not None:
+            self._shown.call_off()
         if self._runner is not None:
             self._runner.wake()
 

@@ -28,6 +28,7 @@ from pipeline.files import disk_error, drop, make_folder, write_whole
 from pipeline.net.outages import Down
 
 _LOCK, _SHOWN, _STEPS = ".lock", ".json", ".steps"
+_CALLED_OFF = b"called off\n"
 # As much of a step's key as tells it from every other.
 _KEY_DIGITS = 16
 _ENDS = frozenset({Kind.MADE, Kind.FOUND, Kind.FAILED, Kind.CLOSED})
@@ -108,6 +109,13 @@ class Underway:
         with suppress(OSError):
             os.write(self._descriptor, f"{sign} {key} {self._states.get(episode, '-')} {episode}\n".encode())
 
+    def call_off(self) -> None:
+        """Note that the run is being stopped: whatever ends its process from here on is no topic's fault. Safe in a
+        signal handler: takes no lock, and one write of a file opened for appending is whole.
+        """
+        with suppress(OSError):
+            os.write(self._descriptor, _CALLED_OFF)
+
     def show(self, down: Mapping[str, Down]) -> None:
         """Write down what is waited for. A disk that cannot take that is no reason to stop; it is logged once."""
         with self._lock:
@@ -183,6 +191,8 @@ def _unended(path: Path) -> dict[str, tuple[str, frozenset[str]]]:
     try:
         lines = path.read_bytes().decode("utf-8", "replace").split("\n")[:-1]  # the last one may be cut off
     except OSError:
+        return {}
+    if _CALLED_OFF.decode().strip() in lines:
         return {}
     for line in lines:
         with suppress(ValueError):

@@ -75,6 +75,23 @@ with showing(Path({str(tmp_path)!r}), {{"bells": "state one"[:5], "a log": "two"
     assert list((tmp_path / "underway").iterdir()) == []
 
 
+def test_a_run_that_was_called_off_and_then_ended_at_once_died_at_nothing(tmp_path: Path) -> None:
+    code = f"""
+import os
+from pathlib import Path
+from pipeline.build.runner import Event, Kind
+from pipeline.underway import showing
+from tests.unit.test_underway import SPEECH
+with showing(Path({str(tmp_path)!r})) as shown:
+    shown.take(Event(Kind.STARTED, "bells", SPEECH))
+    shown.call_off()
+    os._exit(130)
+"""
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == 130
+    assert list(died_at(tmp_path)) == [{}]
+    assert list((tmp_path / "underway").iterdir()) == []
+
+
 @pytest.mark.parametrize("text", ["+ abc", "nonsense\n+ 1\n", "+ k s bells\n- k s bells\n+ k s bel", "\0\n"])
 def test_lines_that_are_cut_off_or_damaged_say_nothing(tmp_path: Path, text: str) -> None:
     (tmp_path / "underway").mkdir()

@@ -273,7 +273,7 @@ class Studio:
         self._clock = clock
         self._sealed: set[str] = set()
         """The episodes sealed by this run."""
-        self._shown: Underway | None = None
+        self._underway: Underway | None = None
         self._runner: Runner[Edition, Published] | Runner[bool, bool] | None = None
 
     @property
@@ -453,7 +453,7 @@ class Studio:
         calm = [work for work in works if work.slug not in suspected]
         suspects = [work for work in works if work.slug in suspected]
         with showing(self.folders.data, states) as shown:
-            self._shown = shown
+            self._underway = shown
 
             def listen(event: Event) -> None:
                 shown.take(event)
@@ -512,8 +512,8 @@ class Studio:
     def interrupt(self) -> None:
         """Have the run stop: what is being made is finished or given up by its engine. Safe in a signal handler."""
         self._stop.set()
-        if self._shown is not None:
-            self._shown.call_off()
+        if self._underway is not None:
+            self._underway.call_off()
         if self._runner is not None:
             self._runner.wake()
 

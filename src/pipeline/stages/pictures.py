@@ -162,7 +162,7 @@ def _step(rule: Rule, request: PictureRequest, illustrator: Illustrator, place: 
             "sentence": request.sentence,
         }
     inputs: dict[str, Canonical] = {
-        "engine": [identity.engine, identity.name, identity.digest],
+        "illustrator or its look": [identity.engine, identity.name, identity.digest],
         **{f"the {name}": value for name, value in asked.items()},
     }
 

@@ -38,6 +38,8 @@ class Line:
     name: str
     stages: dict[str, Stage] = field(default_factory=lambda: {name: Stage() for name in STAGES})
     made: int = 0
+    spoken: int = 0
+    """Sentences that were spoken for it in this run."""
     found: int = 0
     seconds: float = 0.0
     closed: bool = False
@@ -73,8 +75,10 @@ class Board:
                 stage.done += 1
                 stage.seconds += event.seconds
                 line.made += 1
-                if event.step is not None and event.step.place in {"script", "mix"}:
-                    return [f"{event.flow}: {_told(event.step.place)}"]
+                place = event.step.place if event.step is not None else ""
+                line.spoken += place == "speech"
+                if told := _told(place, line.spoken):
+                    return [f"{event.flow}: {told}"]
             case Kind.FOUND if stage is not None:
                 # One that was begun here and then found was made by another run in the meantime.
                 stage.wanted += label not in stage.running
@@ -103,5 +107,16 @@ def stage_of(place: str) -> str:
     return _STAGE_OF.get(place, place if place in STAGES else "script")
 
 
-def _told(place: str) -> str:
-    return {"script": "script written", "mix": "spoken and mixed"}[place]
+def _told(place: str, spoken: int) -> str:
+    """What is said when a step of a place was made; nothing of most."""
+    match place:
+        case "script":
+            return "script written"
+        case "mix" if spoken:
+            return f"{spoken} {'sentence' if spoken == 1 else 'sentences'} spoken, and mixed"
+        case "mix":
+            return "mixed"
+        case "film":
+            return "filmed"
+        case _:
+            return ""

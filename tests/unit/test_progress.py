@@ -38,7 +38,11 @@ def test_what_is_worth_a_line_is_told() -> None:
     script = step("script", "script")
     board.take(Event(Kind.STARTED, "moon", script))
     assert board.take(Event(Kind.MADE, "moon", script, seconds=1.25)) == ["moon: script written"]
+    assert board.take(Event(Kind.MADE, "moon", step("mix"))) == ["moon: mixed"]
     assert board.take(Event(Kind.MADE, "moon", step("speech", "sentence 1 of 9"))) == []
+    assert board.take(Event(Kind.MADE, "moon", step("mix"))) == ["moon: 1 sentence spoken, and mixed"]
+    assert board.take(Event(Kind.MADE, "moon", step("film-stretch"))) == []
+    assert board.take(Event(Kind.MADE, "moon", step("film"))) == ["moon: filmed"]
 
 
 def test_passages_count_to_the_script() -> None:

@@ -44,8 +44,8 @@ def faults_in(calls: Iterable[Call]) -> list[str]:
                 faults.append(f"{call.path} got its name after the manifest")
             if folder != FLEETING:
                 unsynced_names[folder].append(call.path)
-        elif call.kind is Kind.REMOVE and call.path.startswith("output/") and folder not in complete:
-            faults.append(f"{call.path} was removed before the new manifest stood")
+        elif call.kind is Kind.REMOVE and call.path.startswith("output/") and folder in complete:
+            faults.append(f"{call.path} was removed after the manifest that told of it was gone")
     return faults + [f"the name {name} was never synced" for names in unsynced_names.values() for name in names]
 
 

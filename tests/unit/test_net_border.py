@@ -62,6 +62,7 @@ def test_any_other_text_there_means_nothing(value: str) -> None:
         (b"<html><head><title>500</title></head><body><h1>Internal&nbsp;Error</h1></body>", "Internal Error"),
         (b"plain\r\nwords\x1b[31m", "plain words[31m"),
         (b"", ""),
+        (b"[" * 100_000, "[" * 299 + "…"),
         (b"\xff\xfe", "\ufffd\ufffd"),
     ],
 )

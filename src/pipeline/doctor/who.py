@@ -28,7 +28,7 @@ def as_json(answer: Answer | None) -> Any:  # noqa: ANN401  # JSON of anybody's 
         return None
     try:
         return json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

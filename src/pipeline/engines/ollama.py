@@ -235,6 +235,7 @@ class Ollama:
             httpx.InvalidURL,
             OSError,
             ValueError,  # neither JSON nor of the expected form
+            RecursionError,  # JSON that goes deeper than the parser follows
             AttributeError,  # JSON, but no object: the client looks for `error` in a list
         ) as error:
             if self._stop.is_set():

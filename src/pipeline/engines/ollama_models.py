@@ -147,7 +147,7 @@ class _Pull:
     def _parsed(self, line: bytes) -> dict[str, object]:
         try:
             said = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             said = None
         if not isinstance(said, dict):
             raise self._nonsense(line)

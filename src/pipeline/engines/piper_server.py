@@ -380,7 +380,7 @@ def _digest(config: Mapping[str, Any], contract: Contract) -> str:
 def _json(answer: Answer) -> Any:  # noqa: ANN401  # parsed by the caller
     try:
         return json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -135,7 +135,7 @@ def complaint(body: bytes) -> str:
     text = body[:20_000].decode("utf-8", "replace")
     try:
         said = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         said = unescape(re.sub(r"(?s)<(script|style|head)\b.*?</\1>|<[^>]*>", " ", text))
     if isinstance(said, dict):
         named = [said[name] for name in ("error", "detail", "message") if said.get(name)]

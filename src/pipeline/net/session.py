@@ -150,7 +150,7 @@ class Service:
         answer = self.get(path)
         try:
             return json.loads(answer.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise EngineNonsense(
                 f"it answers GET {path} with something that is not JSON: {complaint(answer.body)}",
                 where=self.where,

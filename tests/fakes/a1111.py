@@ -12,6 +12,7 @@ import json
 import random
 import struct
 import threading
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -42,6 +43,22 @@ def png(picture: Image.Image, kind: str = "PNG") -> bytes:
     file = io.BytesIO()
     picture.save(file, kind)
     return file.getvalue()
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    """One of a PNG's pieces, with the checksum that belongs to it."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def with_second_header(whole: bytes, width: int, height: int) -> bytes:
+    """A PNG that says another size once it has said its own. Decoders do not agree on which of them counts."""
+    return with_piece(whole, chunk(b"IHDR", struct.pack(">II", width, height) + whole[24:29]))
+
+
+def with_piece(whole: bytes, piece: bytes) -> bytes:
+    """A PNG with one more piece behind its header."""
+    header_ends = 8 + 25
+    return whole[:header_ends] + piece + whole[header_ends:]
 
 
 @dataclass(frozen=True)
@@ -101,6 +118,33 @@ def a_bomb(_: FakeA1111, wanted: Wanted) -> Reply:
     return drawn([as_text(whole[:16] + struct.pack(">II", 60_000, 60_000) + whole[24:])])
 
 
+def sends(make: Callable[[int, int], bytes]) -> Act:
+    """Answers with the file that `make` gives for a width and a height."""
+    return lambda _, wanted: drawn([as_text(make(*_size(wanted)))])
+
+
+two_sizes = sends(lambda width, height: with_second_header(png(noise(1, width, height)), 64, 64))
+a_hidden_bomb = sends(lambda width, height: with_second_header(png(noise(1, width, height)), 20_000, 20_000))
+cut_profile = sends(lambda width, height: with_piece(png(noise(1, width, height)), chunk(b"iCCP", b"name\0")))
+transparent = sends(lambda width, height: png(_see_through(noise(1, width, height), 0)))
+translucent = sends(lambda width, height: png(_see_through(noise(1, width, height), 254)))
+grey_of_16_bits = sends(
+    lambda width, height: png(Image.frombytes("I;16", (width, height), random.Random(1).randbytes(2 * width * height)))
+)
+
+
+def _see_through(picture: Image.Image, opacity: int) -> Image.Image:
+    picture.putalpha(opacity)
+    return picture
+
+
+def a_speck(_: FakeA1111, wanted: Wanted) -> Reply:
+    """Black but for eight pixels each way, which are as bright as can be."""
+    picture = Image.new("RGB", _size(wanted))
+    picture.paste((255, 255, 255), (40, 24, 48, 32))
+    return drawn([as_text(png(picture))])
+
+
 def cut_picture(_: FakeA1111, wanted: Wanted) -> Reply:
     whole = png(noise(1, *_size(wanted)))
     return drawn([as_text(whole[: len(whole) // 2])])
@@ -135,6 +179,21 @@ def data_address(server: FakeA1111, wanted: Wanted) -> Reply:
 def grid_first(server: FakeA1111, wanted: Wanted) -> Reply:
     grid, picture = noise(0, 16, 16), noise(wanted["seed"], *_size(wanted))
     return drawn([as_text(png(grid)), as_text(png(picture))], index_of_first_image=1)
+
+
+def nested(_: FakeA1111, __: Wanted) -> Reply:
+    """JSON that goes deeper than any parser follows."""
+    return Reply(200, b"[" * 100_000)
+
+
+def nested_info(_: FakeA1111, wanted: Wanted) -> Reply:
+    picture = as_text(png(noise(wanted["seed"], *_size(wanted))))
+    return Reply(200, json.dumps({"images": [picture], "info": "[" * 100_000}).encode())
+
+
+def half_a_character(server: FakeA1111, wanted: Wanted) -> Reply:
+    """A note with one half of a surrogate pair, which JSON can spell and no file can hold."""
+    return draws(server, wanted, comments=["\ud800 smoothed"])
 
 
 def html(_: FakeA1111, wanted: Wanted) -> Reply:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from pipeline.engines.retrying import RetryingIllustrator
 from pipeline.engines.stable_diffusion import StableDiffusion, check_pixels, seed_of
@@ -30,6 +32,20 @@ def illustrator(url: str, **options: object) -> StableDiffusion:
 
 def retrying(inner: Illustrator) -> RetryingIllustrator:
     return RetryingIllustrator(inner, policy=AT_ONCE, stop=threading.Event(), on_retry=lambda _: None)
+
+
+def pixels(png: bytes) -> bytes:
+    with Image.open(io.BytesIO(png), formats=["PNG"]) as picture:
+        assert picture.mode == "RGB"
+        return picture.tobytes()
+
+
+def kinds_of_pieces(png: bytes) -> set[bytes]:
+    found, place = set(), 8
+    while place < len(png):
+        found.add(png[place + 4 : place + 8])
+        place += 12 + int.from_bytes(png[place : place + 4])
+    return found
 
 
 @pytest.fixture
@@ -112,6 +128,53 @@ def test_a_server_with_a_password_is_sent_it() -> None:
     assert "babbage" not in str(refused.value)
 
 
+def with_metadata(picture: Image.Image) -> bytes:
+    file, told = io.BytesIO(), PngInfo()
+    told.add_text("parameters", "a lighthouse, by somebody")
+    picture.save(file, "PNG", pnginfo=told, transparency=(0, 0, 0), dpi=(72, 72), icc_profile=b"profile")
+    return file.getvalue()
+
+
+def opaque(picture: Image.Image) -> Image.Image:
+    picture.putalpha(255)
+    return picture
+
+
+def animated(picture: Image.Image) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "PNG", save_all=True, append_images=[Image.new("RGB", picture.size, "red")])
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        a1111.png,
+        with_metadata,
+        animated,
+        lambda picture: a1111.png(opaque(picture)),
+        lambda picture: a1111.png(picture)[:-12],  # without the piece that says that it is over
+    ],
+)
+def test_what_is_kept_is_always_a_plain_picture_and_nothing_else(
+    fake: FakeA1111, url: str, make: Callable[[Image.Image], bytes]
+) -> None:
+    fake.script.append(a1111.sends(lambda width, height: make(a1111.noise(41, width, height))))
+    kept = illustrator(url).draw(REQUEST).png
+
+    assert pixels(kept) == a1111.noise(41, 96, 64).tobytes()
+    assert kinds_of_pieces(kept) == {b"IHDR", b"IDAT", b"IEND"}
+
+
+@pytest.mark.parametrize("act", [a1111.half_a_character, a1111.nested_info])
+def test_whatever_is_said_of_a_picture_it_can_be_written_down(fake: FakeA1111, url: str, act: a1111.Act) -> None:
+    fake.script.append(act)
+    picture = illustrator(url).draw(REQUEST)
+
+    assert "".join(picture.details.values()).encode()
+    assert fake.script == deque()
+
+
 # -- what is no picture ------------------------------------------------------------------------------------------
 
 UNUSABLE = {
@@ -120,6 +183,13 @@ UNUSABLE = {
     a1111.one_colour: "one colour all over",
     a1111.another_size: "192×64 pixels where 96×64",
     a1111.a_bomb: "60000×60000",
+    a1111.a_hidden_bomb: "broken or cut off",
+    a1111.two_sizes: "64×64 pixels where 96×64",
+    a1111.cut_profile: "broken or cut off",
+    a1111.transparent: "can be seen through",
+    a1111.translucent: "can be seen through",
+    a1111.grey_of_16_bits: "not in colour",
+    a1111.nested: "no picture",
     a1111.cut_picture: "broken or cut off",
     a1111.flipped_picture: "broken or cut off",
     a1111.no_picture: "holds no picture",
@@ -145,7 +215,7 @@ def test_a_picture_by_another_seed_says_so(fake: FakeA1111, url: str) -> None:
     picture = illustrator(url).draw(REQUEST)
 
     assert (picture.seed, picture.attempts) == (seed_of(41, 3), 3)
-    assert picture.png == a1111.png(a1111.noise(seed_of(41, 3), 96, 64))
+    assert pixels(picture.png) == a1111.noise(seed_of(41, 3), 96, 64).tobytes()
 
 
 def test_the_seeds_that_follow_are_the_same_every_time_and_different_from_each_other() -> None:
@@ -166,6 +236,17 @@ def test_a_picture_that_is_cut_or_flipped_anywhere_is_seen() -> None:
         flipped[place] ^= 0xFF
         with pytest.raises(EngineError):
             check_pixels(bytes(flipped), 32, 32, where="here")
+
+
+@pytest.mark.parametrize("side", [8, 64, 432])
+def test_a_speck_on_black_is_no_picture_and_a_moon_is_one(side: int) -> None:
+    night = Image.new("RGB", (768, 432))
+    night.paste((255, 255, 255), (384, 216, 384 + side // 8 * 8, 216 + side // 8 * 8))
+    if side > 8:
+        check_pixels(a1111.png(night), 768, 432, where="here")
+        return
+    with pytest.raises(EngineNonsense, match="black"):
+        check_pixels(a1111.png(night), 768, 432, where="here")
 
 
 # -- a refusal ---------------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ from pipeline.net.tls import Tls
 from pipeline.ports import IllustratorIdentity, Picture, PictureRequest
 
 if TYPE_CHECKING:
-    from PIL import ImageStat
+    from PIL import Image
 
 _ENGINE = "stable-diffusion"
 _API = "/sdapi/v1"
@@ -50,6 +50,10 @@ _ATTEMPTS = 3
 _SIZE_STEP = 8
 # Of 255 levels. Not-a-number is written down as black by most servers; the plainest real picture is well above.
 _LEAST_SPREAD = 2.0
+# The spread is that of so many fields each way: a speck on black spreads the levels of the pixels, not of the picture.
+_FIELDS = 32
+# Of zlib-ng, as for cards: 6 makes a file a tenth smaller and takes half as long again.
+_COMPRESSION = 3
 # What there is (models, samplers) is told at once, also while a picture is being drawn.
 _TELLING_SECONDS = 20.0
 _KNOWN_HOLDS_SECONDS = 30.0
@@ -264,12 +268,12 @@ class StableDiffusion:
             question["override_settings"] = {"sd_model_checkpoint": setup.checkpoint.title}
         png, info = self._parsed(self._answer(question))
         self._check_info(info, seed, setup)
-        check_pixels(png, request.width, request.height, where=self._where)
+        picture = check_pixels(png, request.width, request.height, where=self._where)
         details = {"model": setup.checkpoint.name, "sampler": setup.sampler, "steps": str(steps)}
         notes = info.get("comments")
         if isinstance(notes, list) and notes:
             details["notes"] = " ".join(map(str, notes))
-        return Picture(png, request.width, request.height, seed, attempt, details)
+        return Picture(_plain_png(picture), request.width, request.height, seed, attempt, details)
 
     def _answer(self, question: Mapping[str, object]) -> Answer:
         try:
@@ -554,11 +558,11 @@ def seed_of(seed: int, attempt: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}/{attempt}".encode()).digest()[:4], "big")
 
 
-def check_pixels(png: bytes, width: int, height: int, *, where: str) -> None:
-    """Raises EngineNonsense for what is no PNG of that size with something to see on it, and EngineRefused for a
-    picture in another format, which it will stay.
+def check_pixels(png: bytes, width: int, height: int, *, where: str) -> Image.Image:
+    """What is to be seen, in RGB. Raises EngineNonsense for what is no PNG of that size, in colour and opaque, with
+    something to see on it, and EngineRefused for a picture in another format, which it will stay.
     """
-    from PIL import Image, ImageStat
+    from PIL import Image
 
     if not png.startswith(_PNG):
         kind = _other_format(png)
@@ -569,20 +573,28 @@ def check_pixels(png: bytes, width: int, height: int, *, where: str) -> None:
         raise EngineNonsense("its picture is no PNG", where=where, hint="See the server's log.")
     # Looked at before it is unpacked: a few kilobytes can claim to be gigabytes.
     drawn = struct.unpack(">II", png[16:24]) if len(png) >= 24 else (0, 0)
-    if drawn != (width, height):
-        raise EngineNonsense(
-            f"it drew {drawn[0]}×{drawn[1]} pixels where {width}×{height} were asked for",
-            where=where,
-            hint="See that nothing there scales pictures or puts them on a grid.",
-        )
+    _check_size(drawn, (width, height), where)
     try:
         with Image.open(io.BytesIO(png), formats=["PNG"]) as picture:
-            spread, light = _spread_and_light(ImageStat.Stat(picture.convert("RGB")))
+            # A second header says something else than the first one, and it is the one that counts.
+            _check_size(picture.size, (width, height), where)
+            _check_mode(picture, where)
+            seen = picture.convert("RGB")
     # What Pillow raises for a broken PNG depends on where it is broken.
-    except (OSError, SyntaxError, ValueError, EOFError, zlib.error, struct.error) as error:
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        IndexError,
+        EOFError,
+        zlib.error,
+        struct.error,
+        Image.DecompressionBombError,
+    ) as error:
         raise EngineNonsense(
             f"its picture is broken or cut off ({error})", where=where, hint="See the server's log."
         ) from error
+    spread, light = _spread_and_light(seen)
     if spread < _LEAST_SPREAD:
         shade = "black" if light < _LEAST_SPREAD else "one colour all over"
         raise EngineNonsense(
@@ -590,10 +602,47 @@ def check_pixels(png: bytes, width: int, height: int, *, where: str) -> None:
             where=where,
             hint="Its model may need full precision (--no-half), or its safety filter may withhold the picture.",
         )
+    return seen
 
 
-def _spread_and_light(levels: ImageStat.Stat) -> tuple[float, float]:
+def _check_size(drawn: tuple[int, int], asked: tuple[int, int], where: str) -> None:
+    if drawn != asked:
+        raise EngineNonsense(
+            f"it drew {drawn[0]}×{drawn[1]} pixels where {asked[0]}×{asked[1]} were asked for",
+            where=where,
+            hint="See that nothing there scales pictures or puts them on a grid.",
+        )
+
+
+def _check_mode(picture: Image.Image, where: str) -> None:
+    """Grey of 16 bits would be cut to white by what reads it next, and what lies under transparency is no picture."""
+    if picture.mode not in ("RGB", "RGBA"):
+        raise EngineNonsense(
+            f"its picture is not in colour, of 8 bits a channel ({picture.mode})",
+            where=where,
+            hint="See that nothing there changes pictures before they are sent.",
+        )
+    if picture.mode == "RGBA" and picture.getchannel("A").getextrema() != (255, 255):
+        raise EngineNonsense(
+            "its picture can be seen through", where=where, hint="Switch off what takes backgrounds away there."
+        )
+
+
+def _spread_and_light(picture: Image.Image) -> tuple[float, float]:
+    from PIL import Image, ImageStat
+
+    fields = min(picture.width, _FIELDS), min(picture.height, _FIELDS)
+    levels = ImageStat.Stat(picture.resize(fields, Image.Resampling.BOX))
     return max(levels.stddev), max(levels.mean)
+
+
+def _plain_png(picture: Image.Image) -> bytes:
+    """The pixels and nothing else: every program reads the same in them, and nobody's notes are published."""
+    # Pillow writes what it read: profiles, transparency.
+    picture.info.clear()
+    file = io.BytesIO()
+    picture.save(file, "PNG", compress_level=_COMPRESSION)
+    return file.getvalue()
 
 
 def _other_format(data: bytes) -> str:
@@ -610,7 +659,10 @@ def _without_hash(title: str) -> str:
 
 
 def _json(text: str | bytes) -> Any:  # noqa: ANN401  # parsed by the caller
+    """What is said, in characters that can be written down; None where it is no JSON, or nested too deeply."""
     try:
-        return json.loads(text)
-    except ValueError:
+        said = json.loads(text)
+        # JSON can spell one half of a surrogate pair (\ud800), which no file and no other server takes.
+        return json.loads(json.dumps(said, ensure_ascii=False).encode("utf-8", "replace"))
+    except (ValueError, RecursionError):
         return None

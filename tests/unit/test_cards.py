@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -291,3 +292,21 @@ def test_fonts_that_cannot_be_read_are_all_reported(tmp_path: Path) -> None:
         read_fonts([tmp_path / "none.ttf", tmp_path / "text.ttf"])
 
     assert len(caught.value.problems) == 2
+
+
+def test_a_font_that_is_no_file_of_a_font_s_size_is_named_and_never_waited_for(tmp_path: Path) -> None:
+    pipe, huge, folder = tmp_path / "pipe.ttf", tmp_path / "huge.ttf", tmp_path / "folder.ttf"
+    os.mkfifo(pipe)
+    folder.mkdir()
+    with huge.open("wb") as file:
+        file.truncate(65 << 20)
+    with pytest.raises(SettingsError) as caught:
+        read_fonts([Path("/dev/zero"), pipe, folder, huge, tmp_path / "\0x.ttf"])
+
+    assert caught.value.problems == (
+        "/dev/zero: it is no plain file",
+        f"{pipe}: it is no plain file",
+        f"{folder}: it is no plain file",
+        f"{huge}: it is larger than any font (64 MiB)",
+        f"{str(tmp_path)!r:.{len(str(tmp_path)) + 1}}/\\x00x.ttf': no file can have this name",
+    )

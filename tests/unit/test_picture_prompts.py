@@ -94,6 +94,7 @@ def test_every_fault_is_reported_with_its_line() -> None:
     ("text", "says"),
     [
         ("[prompt]\nstyle = a b", "p.toml:2: not TOML"),
+        ("x = " + "[" * 100_000, "p.toml: not TOML: it is nested too deeply"),
         ("prompt = 3", "p.toml:1: `prompt` is a table"),
         ('[prompt]\nstyle = "' + "word " * 40 + '"', "p.toml:2: `style` has more than 35 words"),
     ],

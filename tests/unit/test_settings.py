@@ -181,6 +181,7 @@ BAD: dict[str, tuple[dict[str, object], str]] = {
         {"toml": "words = 100\nvoice = x\n"},
         f"{T}:2: not TOML: Invalid value; texts stand in quotes, lists in brackets",
     ),
+    "TOML too deep": ({"toml": "x = " + "[" * 100_000}, f"{T}: not TOML: it is nested too deeply"),
     "TOML in Latin-1": ({"toml": b"# caf\xe9"}, f"{T}: not UTF-8; save it as UTF-8 in your editor"),
     "unit": (
         {"toml": 'read_timeout_seconds = "5 s"'},

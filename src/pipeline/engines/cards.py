@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.errors import EngineRefused, SettingsError
+from pipeline.errors import EngineRefused, SettingsError, StoreError
+from pipeline.files import open_plain
 from pipeline.media.cards.card import Card
 from pipeline.media.cards.font_file import FontFile
 from pipeline.media.cards.palette import Scheme
@@ -22,6 +24,8 @@ _VERSION = 1
 # Pixels. Feeds take covers up to 3,000; below the smallest no letter is legible.
 _SMALLEST, _LARGEST = 64, 4096
 _LONGEST_TO_SHORTEST = 4
+# Collections of Chinese, Japanese and Korean fonts have 20 to 30.
+_MOST_FONT_MIB = 64
 
 
 class Cards:
@@ -94,12 +98,24 @@ def read_fonts(paths: Sequence[Path]) -> tuple[FontFile, ...]:
     found, problems = [], []
     for path in paths:
         try:
-            font = FontFile(str(path), path.read_bytes())
-            characters_of(font.data, where=font.name)
-        except (OSError, InputError) as error:
-            problems.append(f"{path}: {error.what if isinstance(error, InputError) else error.strerror}")
+            with open_plain(path) as file:
+                data = file.read((_MOST_FONT_MIB << 20) + 1)
+            if len(data) > _MOST_FONT_MIB << 20:
+                problems.append(f"{path}: it is larger than any font ({_MOST_FONT_MIB} MiB)")
+                continue
+            characters_of(data, where=str(path))
+        except OSError as error:
+            problems.append(f"{path}: {error.strerror}")
+        except StoreError as error:
+            # Its own words are of writing: "may not write there".
+            problems.append(f"{path}: {os.strerror(error.errno) if error.errno else error.what}")
+        except InputError as error:
+            problems.append(f"{path}: {error.what}")
+        except ValueError:
+            # A NUL in it, which TOML can spell.
+            problems.append(f"{str(path)!r}: no file can have this name")
         else:
-            found.append(font)
+            found.append(FontFile(str(path), data))
     if problems:
         raise SettingsError(problems, hint="Give .ttf, .otf or .ttc files, as paths from the project's folder.")
     return tuple(found)

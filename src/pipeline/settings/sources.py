@@ -61,6 +61,8 @@ def toml_layer(path: Path, shown: str) -> Layer:
         what = str(error)[: place.start()] if place else str(error)
         where = f"{shown}:{place[1]}" if place else shown
         return Layer({}, (f"{where}: not TOML: {what}; texts stand in quotes, lists in brackets",))
+    except RecursionError:
+        return Layer({}, (f"{shown}: not TOML: it is nested too deeply",))
     found: dict[str, Given] = {}
     problems = []
     for name, value in values.items():

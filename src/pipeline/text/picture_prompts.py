@@ -72,6 +72,8 @@ def parse_look(text: str, *, where: str) -> Look:
         line = _LINE_OF_ERROR.search(said)
         at = f":{line[1]}" if line else ""
         raise SettingsError([f"{where}{at}: not TOML: {_LINE_OF_ERROR.sub('', said)}"]) from error
+    except RecursionError as error:
+        raise SettingsError([f"{where}: not TOML: it is nested too deeply"]) from error
     reading = _Reading(text, where)
     for name in raw.keys() - _TABLES.keys():
         reading.unknown(name, _TABLES, name)

@@ -45,5 +45,5 @@ class FakeIllustrator:
         picture = Image.new("RGB", (1, len(column)))
         picture.putdata(column)
         file = io.BytesIO()
-        picture.resize((request.width, request.height)).save(file, "PNG")
+        picture.resize((request.width, request.height), Image.Resampling.NEAREST).save(file, "PNG", compress_level=1)
         return Picture(file.getvalue(), request.width, request.height, request.seed)

@@ -16,7 +16,7 @@ from pipeline.stages.publish import MANIFEST, verify
 SEED = 20261121
 KILLS = 50
 ROUNDS = 10  # spread over the test processes
-WITH_FILMS = 3
+WITH_FILMS = 2
 
 TEXTS = {
     f"log-{number}.md": f"---\ntitle: Log {number}\nmode: read\n---\n\n"

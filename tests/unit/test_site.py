@@ -225,10 +225,33 @@ def test_an_episode_made_anew_keeps_its_place(tmp_path: Path) -> None:
     [
         b"", b"<", b"no feed", b"<rss><channel><item><guid>x</guid><pubDate>never</pubDate></item></channel></rss>",
         b'<!DOCTYPE x [<!ENTITY a "b">]><rss/>',
+        b'<?xml version="1.0" encoding="shift_jis"?><rss/>', b'<?xml version="1.0" encoding="foo"?><rss/>',
+        b"<rss><channel><link>http://[x/</link></channel></rss>",
     ],
 )  # fmt: skip
 def test_what_is_no_feed_of_ours_tells_nothing(feed: bytes) -> None:
     assert earlier(feed) == Earlier()
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("Sat, 21 Nov 2020 06:45:11 -0000", "Sat, 21 Nov 2020 06:45:11 +0000"),
+        ("Sat, 21 Nov 2020 06:45:11 +0200", "Sat, 21 Nov 2020 06:45:11 +0200"),
+        ("Sat, 21 Nov 99999999999 06:45:11 +0000", "Sat, 21 Nov 2026 06:45:11 +0000"),
+        ("Sat, 21 Nov 2020 06:45:11 +9999999999999", "Sat, 21 Nov 2026 06:45:11 +0000"),
+        ("Fri, 31 Dec 9999 23:00:00 -1400", "Sat, 21 Nov 2026 06:45:11 +0000"),
+    ],
+)
+def test_a_feed_that_somebody_edited_gives_way_to_a_new_one(tmp_path: Path, told: str, shown: str) -> None:
+    publish(tmp_path, "one")
+    publish(tmp_path, "two")
+    guid = episode_guid("input/one.md")
+    item = f"<item><guid>{guid}</guid><pubDate>{told}</pubDate></item>"
+    (tmp_path / "feed.xml").write_text(f"<rss><channel><link>http://[x/</link>{item}</channel></rss>")
+    assert "feed.xml" in site.bring_up_to_date(tmp_path, CHANNEL).written
+    dates = {item.findtext("guid"): item.findtext("pubDate") for item in ET.parse(tmp_path / "feed.xml").iter("item")}
+    assert dates[str(guid)] == shown
 
 
 def test_the_channel_keeps_its_guid_when_it_moves_and_gets_it_with_its_first_public_address(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from html import escape
 from io import BytesIO
@@ -101,14 +101,15 @@ def earlier(feed: bytes) -> Earlier:
     try:
         # Ours has no DTD; entities in somebody else's are a way to fill the memory (billion laughs).
         root = Element("none") if b"<!DOCTYPE" in feed else fromstring(feed)  # noqa: S314
-    except ParseError:
+    except (ParseError, LookupError, ValueError):  # the latter two for an encoding that is unknown to Python or expat
         return Earlier()
     dates = {}
     for item in root.iter("item"):
         guid, date = item.findtext("guid"), item.findtext("pubDate")
-        with suppress(ValueError):
+        # OverflowError: a year or a zone beyond what a date can hold.
+        with suppress(ValueError, OverflowError):
             if guid and date:
-                dates[guid] = parsedate_to_datetime(date)
+                dates[guid] = _with_zone(parsedate_to_datetime(date))
     own = root.findtext(f"channel/{{{_NAMESPACES['xmlns:podcast']}}}guid", "")
     return Earlier(dates, own if _is_public(root.findtext("channel/link", "")) else "")
 
@@ -229,9 +230,21 @@ def check_base_url(url: str) -> str:
     return "" if not parts.username else "it must not hold a user name or password: everybody reads the feed"
 
 
+def _with_zone(date: datetime) -> datetime:
+    """A zone of -0000 says that the time is UTC (RFC 5322, 3.3), and Python then gives none. Raises OverflowError for
+    what cannot be told in UTC.
+    """
+    date = date if date.tzinfo else date.replace(tzinfo=UTC)
+    date.astimezone(UTC)
+    return date
+
+
 def _is_public(url: str) -> bool:
-    """Whether another machine can reach an address; how far from here is not asked."""
-    host = urlsplit(url).hostname or ""
+    """Whether another machine can reach an address; how far from here is not asked. What is no address is not one."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
     with suppress(ValueError):
         return not ip_address(host).is_loopback
     return host not in {"", "localhost"}

@@ -316,6 +316,12 @@ def test_nothing_that_a_title_holds_becomes_markup(tmp_path: Path) -> None:
         ("no files", lambda folder: _change(folder, files={})),
         ("files elsewhere", lambda folder: _change(folder, files={"../../etc/passwd": {"bytes": 1, "sha256": "0"}})),
         ("seconds are words", lambda folder: _change(folder, audio={"seconds": "many"})),
+        ("seconds without end", lambda folder: _change(folder, audio={"seconds": float("inf")})),
+        ("seconds that are no number", lambda folder: _change(folder, audio={"seconds": float("nan")})),
+        (
+            "bytes without end",
+            lambda folder: _change(folder, files={"audio.mp3": {"bytes": float("inf"), "sha256": ""}}),
+        ),
         ("a date that is none", lambda folder: _change(folder, date="someday")),
     ],
 )

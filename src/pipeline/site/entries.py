@@ -7,6 +7,7 @@ here, with its reason, and never a page that lies.
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -127,7 +128,7 @@ def _entry(slug: str, folder: Path) -> Entry:
             identity=_text(facts["identity"]),
             date=date if date.tzinfo else date.replace(tzinfo=UTC),
             dated=bool(given),
-            seconds=float(facts["audio"]["seconds"]),
+            seconds=_seconds(facts["audio"]["seconds"]),
             words=int(facts["script"]["words"]),
             notice=_text(facts["ai_generated"]["notice"]),
             summary=_text(facts.get("summary", "")),
@@ -135,13 +136,21 @@ def _entry(slug: str, folder: Path) -> Entry:
             chapters=_chapters(folder) if "chapters.json" in files else (),
             facts=facts,
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise _Unfit(f"its manifest cannot be understood ({error!r})") from error
 
 
 def _chapters(folder: Path) -> tuple[Chapter, ...]:
     told = _json(folder / "chapters.json")
-    return tuple(Chapter(_text(about.get("title", "")), float(about["startTime"])) for about in told["chapters"])
+    return tuple(Chapter(_text(about.get("title", "")), _seconds(about["startTime"])) for about in told["chapters"])
+
+
+def _seconds(value: float) -> float:
+    """A time in a programme: JSON, as Python reads it, also has NaN and infinity."""
+    seconds = float(value)
+    if not math.isfinite(seconds) or seconds < 0:
+        raise ValueError(f"{value!r} is no time")
+    return seconds
 
 
 def _text(value: object) -> str:

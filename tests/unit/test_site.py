@@ -210,6 +210,7 @@ def test_newest_first_and_a_topic_s_own_date_counts(tmp_path: Path) -> None:
 
 def test_an_episode_made_anew_keeps_its_place(tmp_path: Path) -> None:
     publish(tmp_path, "first")
+    publish(tmp_path, "second", made_at="2026-11-22T06:45:11+00:00")
     site.bring_up_to_date(tmp_path, CHANNEL)
     before = earlier((tmp_path / "feed.xml").read_bytes())
     manifest = tmp_path / "first" / "manifest.json"
@@ -217,7 +218,11 @@ def test_an_episode_made_anew_keeps_its_place(tmp_path: Path) -> None:
     site.bring_up_to_date(tmp_path, CHANNEL)
     after = earlier((tmp_path / "feed.xml").read_bytes())
     assert before == after
-    assert after.dates == {str(episode_guid("input/first.md")): datetime(2026, 11, 21, 6, 45, 11, tzinfo=UTC)}
+    assert after.dates[str(episode_guid("input/first.md"))] == datetime(2026, 11, 21, 6, 45, 11, tzinfo=UTC)
+    links = [item.findtext("link", "") for item in ET.parse(tmp_path / "feed.xml").iter("item")]
+    assert [link.split("/")[-2] for link in links] == ["second", "first"], "a corrected word makes no episode new"
+    index = (tmp_path / "index.html").read_text()
+    assert index.index('href="second/') < index.index('href="first/')
 
 
 @pytest.mark.parametrize(

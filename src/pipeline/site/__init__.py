@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from pipeline.errors import StoreError
@@ -15,7 +16,7 @@ from pipeline.media import page
 from pipeline.media.colour import hue_of
 from pipeline.site.cover import bring_cover
 from pipeline.site.entries import Entry, Hidden, entries_of
-from pipeline.site.feed import Channel, check_base_url, earlier, render
+from pipeline.site.feed import Channel, check_base_url, earlier, episode_guid, render
 
 __all__ = ["Channel", "Hidden", "Site", "bring_up_to_date", "check_base_url"]
 
@@ -51,12 +52,23 @@ def bring_up_to_date(output: Path, channel: Channel) -> Site:
     entries, hidden = entries_of(output)
     files: dict[str, bytes] = {f"assets/{name}": page.asset(name) for name in page.ASSETS}
     before = {name: _read(output / name) for name in (*files, FEED, INDEX)}
-    files[FEED] = render(channel, entries, earlier(before[FEED]))
+    told = earlier(before[FEED])
+    entries = _as_they_came_out(entries, told.dates)
+    files[FEED] = render(channel, entries, told)
     files[INDEX] = page.index_page(_index(channel, entries, {one.slug: one.why for one in hidden}))
     changed = [name for name, data in files.items() if before[name] != data]
     for name in changed:
         write_whole(output / name, files[name])
     return Site(len(entries), (*written, *changed), tuple(hidden), tuple(remarks))
+
+
+def _as_they_came_out(entries: list[Entry], dates: Mapping[str, datetime]) -> list[Entry]:
+    """The newest first, each by the day on which the feed first told of it: a corrected word makes no episode new."""
+    dated = [
+        entry if entry.dated else replace(entry, date=dates.get(str(episode_guid(entry.identity)), entry.date))
+        for entry in entries
+    ]
+    return sorted(dated, key=lambda entry: (entry.date, entry.slug), reverse=True)
 
 
 def _index(channel: Channel, entries: list[Entry], hidden: Mapping[str, str]) -> page.IndexPage:

@@ -9,7 +9,7 @@ from threading import Event
 import pytest
 from structlog.testing import capture_logs
 
-from pipeline import wiring
+from pipeline import telemetry, wiring
 from pipeline.engines.choice import Choice
 from pipeline.errors import SettingsError
 from pipeline.net.tls import Tls
@@ -137,6 +137,7 @@ def test_a_model_that_cannot_be_unloaded_is_logged_and_the_run_goes_on(project: 
     writes: Choice[Writer] = Choice(FakeWriter([]), "ollama", "")
     gpu = wiring.shared_gpu(settings(project, GPU_SHARED="true"), writes, drawn)
     assert gpu is not None
+    telemetry.configure(form="json", level="info")  # other tests of this process may have silenced it
     with capture_logs() as said:
         gpu.free_of_illustrator()  # the server has gone
         gpu.free_of_writer()  # has no way to

@@ -274,7 +274,7 @@ class Studio:
         self._sealed: set[str] = set()
         """The episodes sealed by this run."""
         self._underway: Underway | None = None
-        self._runner: Runner[Edition, Published] | Runner[bool, bool] | None = None
+        self._runner: Runner[Any, Any] | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -470,8 +470,8 @@ class Studio:
         notify: Callable[[Event], None],
         open_at_once: int,
     ) -> Iterator[Outcome[Published]]:
-        def runner(notify: Callable[[Event], None]) -> Runner[Edition, Published]:
-            self._runner = made = Runner[Edition, Published](
+        def runner(notify: Callable[[Event], None]) -> Runner[Any, Any]:
+            self._runner = Runner(
                 self.store,
                 executors,
                 open_at_once=open_at_once,
@@ -479,18 +479,7 @@ class Studio:
                 stop=self._stop,
                 stalled=self._stalled,
             )
-            return made
-
-        def early(notify: Callable[[Event], None]) -> Runner[bool, bool]:
-            self._runner = made = Runner[bool, bool](
-                self.store,
-                executors,
-                open_at_once=open_at_once,
-                notify=notify,
-                stop=self._stop,
-                stalled=self._stalled,
-            )
-            return made
+            return self._runner
 
         if self._shared_gpu is None:
             return runner(notify).run(self._job(work) for work in works)
@@ -501,7 +490,7 @@ class Studio:
             after=self._shared_gpu.free_of_illustrator,
         )
         jobs = [self._job(work) for work in works]
-        return phases.run(jobs, runner, early, notify, self._stop.is_set)
+        return phases.run(jobs, runner, runner, notify, self._stop.is_set)
 
     def _written_folders(self) -> Iterator[Path]:
         """Those in the data folder but the store, which tidies itself: where a killed run may have left half a file."""

@@ -114,7 +114,7 @@ lock: ## Lock the dependencies anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	    --extra embedded --group pyproject.toml:bench pyproject.toml -c requirements/dev.lock -o requirements/bench.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	    pyproject.toml -c requirements/runtime.lock -o requirements/manager.lock
+	    --extra service --extra otel pyproject.toml -c requirements/dev.lock -o requirements/manager.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	    requirements/speech-server.in -c requirements/dev.lock -o requirements/speech-server.lock
 	# PyTorch and what it brings come from the index of the hardware at hand (compose/images/Dockerfile).

@@ -99,9 +99,9 @@ prepare() {
     for folder in input output "$BACKUP_DIR"; do
         [ -d "$folder" ] || mkdir -p "$folder"
     done
-    if [ "$(id -u)" = 0 ] && [ "$(stat -c %u output)" != "$STACK_UID" ]; then
-        say "output/ and backups/ are given to uid $STACK_UID, which the containers run as: nothing in them runs as root"
-        chown "$STACK_UID:$STACK_GID" output "$BACKUP_DIR"
+    if [ "$(id -u)" = 0 ] && { [ "$(stat -c %u output)" != "$STACK_UID" ] || [ "$(stat -c %u input)" != "$STACK_UID" ]; }; then
+        say "input/, output/ and backups/ are given to uid $STACK_UID, which the containers run as: nothing in them runs as root"
+        chown "$STACK_UID:$STACK_GID" input output "$BACKUP_DIR"
     fi
     theirs=$("$engine" volume inspect "$STACK_NAME-output" --format '{{.Options.device}}' 2>/dev/null || true)
     if [ -n "$theirs" ] && [ "$theirs" != "$PROJECT_DIR/output" ]; then
@@ -176,8 +176,21 @@ up() {
     prepare
     # Said once at the start: building and fetching take minutes the first time, a moment later on.
     say "starting $STACK_NAME as uid $STACK_UID: images, models, then what needs them"
-    compose up --build --detach --remove-orphans
+    # shellcheck disable=SC2046  # names of services, a word each
+    compose up --build --detach --remove-orphans $(compose config --services | grep -vx door)
     wait_for_manager
+    open_door
+}
+
+# Last and for itself: a port that another program holds shuts out the page alone, and no episode waits for it.
+open_door() {
+    port=$(setting SERVICE_PORT)
+    port=${port:-8080}
+    if compose up --detach --no-deps door; then
+        say "the page is at http://localhost:$port"
+    else
+        say "the page cannot be shown at http://localhost:$port: another program may hold that port. Episodes are made all the same; SERVICE_PORT=8081 make up takes another"
+    fi
 }
 
 # Compose has seen to it that what the manager needs can produce; the manager itself has a word written and spoken.

@@ -93,7 +93,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     copy_of_the_project(folder)
     name = f"pipeline-test-{os.getpid()}"
     kept = {key: value for key, value in os.environ.items() if key not in {"MODE", "SD_ENABLED", "GPU", "MAKEFLAGS"}}
-    made = Stack(folder, {**kept, "STACK_NAME": name, "STACK_VERSION": "test", "WATCH_SECONDS": "1"})
+    made = Stack(
+        folder, {**kept, "STACK_NAME": name, "STACK_VERSION": "test", "WATCH_SECONDS": "1", "SERVICE_PORT": "0"}
+    )
     yield made
     made.compose("down", "--volumes", "--remove-orphans", "--timeout", "5", check=False)
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from time import monotonic, sleep
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -15,7 +17,7 @@ from tests.compose.conftest import Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
-SERVICES = ("manager", "piper", "ollama")
+SERVICES = ("manager", "piper", "ollama", "door")
 
 
 def until(happened: Callable[[], bool], *, seconds: float = 120) -> None:
@@ -55,6 +57,7 @@ def test_each_started_when_what_it_needs_could_produce(
     models = stack.inspect("models")
     assert models["State"]["ExitCode"] == 0
     begun = {name: moment(stack.inspect(name)["State"]["StartedAt"]) for name in SERVICES}
+    assert begun.pop("door") > begun["manager"]
     models_done = moment(models["State"]["FinishedAt"])
     assert begun["ollama"] < models_done < begun["piper"] < begun["manager"]
 
@@ -82,7 +85,8 @@ def test_containers_have_the_least_they_need(
     assert host["Memory"] > 0
     assert host["PidsLimit"] > 0
     assert not host["Privileged"]
-    assert not host["PortBindings"]
+    assert {binding["HostIp"] for port in (host["PortBindings"] or {}).values() for binding in port} <= {"127.0.0.1"}
+    assert bool(host["PortBindings"]) == (name == "door")
     assert container["Config"]["User"].split(":")[0] not in {"", "0", "root"}
 
 
@@ -93,6 +97,26 @@ def test_the_root_cannot_be_written(stack: Stack, first_run: subprocess.Complete
     assert tried.returncode != 0
     assert tried.stdout.strip() != "0"
     assert "Read-only file system" in tried.stderr
+
+
+def test_the_page_and_the_api_answer_on_this_machine(stack: Stack, first_run: subprocess.CompletedProcess[str]) -> None:
+    del first_run
+    port = stack.compose("port", "door", "8080").stdout.strip().rpartition(":")[2]
+    with urlopen(f"http://127.0.0.1:{port}/api/v1/episodes", timeout=30) as answer:
+        told = json.loads(answer.read())
+    assert {"why-the-sky-is-blue", "the-dawn-chorus"} <= {item["episode"] for item in told["items"]}
+    with pytest.raises(HTTPError) as refused:
+        urlopen(Request(f"http://127.0.0.1:{port}/health", headers={"Host": "elsewhere.example"}), timeout=30)
+    assert refused.value.code == 403
+    topic = {"title": "A note that was posted", "mode": "read", "notes": "It came in by the door."}
+    urlopen(
+        Request(
+            f"http://127.0.0.1:{port}/api/v1/topics", json.dumps(topic).encode(), {"Content-Type": "application/json"}
+        ),
+        timeout=30,
+    ).close()
+    assert any("It came in by the door." in path.read_text() for path in (stack.folder / "input").glob("*.md"))
+    until((stack.folder / "output" / "a-note-that-was-posted" / "manifest.json").exists)
 
 
 @pytest.mark.parametrize("name", ["manager", "piper"])
@@ -158,7 +182,7 @@ def test_a_bad_setting_is_the_same_one_line_each_time(
     del first_run
     said = []
     for _ in range(2):
-        done = stack.compose("run", "--rm", "--no-deps", "-T", "-e", "WORDS=many", "manager", "watch", check=False)
+        done = stack.compose("run", "--rm", "--no-deps", "-T", "-e", "WORDS=many", "manager", "serve", check=False)
         assert done.returncode == 2
         said.append([line for line in done.stderr.splitlines() if "WORDS" in line])
     assert said[0] == said[1]
@@ -202,9 +226,10 @@ def test_services_stop_when_they_are_asked_to(stack: Stack, first_run: subproces
     """137 would be SIGKILL, after the grace period."""
     del first_run
     stack.compose("stop")
-    codes = {name: stack.inspect(name)["State"]["ExitCode"] for name in ("manager", "piper")}
+    codes = {name: stack.inspect(name)["State"]["ExitCode"] for name in ("manager", "piper", "door")}
     assert codes["manager"] in {0, 130}
     assert codes["piper"] in {0, 143}
+    assert codes["door"] == 0
 
 
 def test_a_backup_comes_back_after_everything_is_gone(

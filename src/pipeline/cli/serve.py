@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Event
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.opening import AsJson, Project, Status, find_project
-from pipeline.errors import SettingsError
+from pipeline.errors import EngineError, SettingsError
 
 if TYPE_CHECKING:
     from pipeline.inbox import TopicDefaults
@@ -26,12 +27,16 @@ commands = typer.Typer()
 
 # What the extra `service` brings and nothing works without.
 _NEEDED = ("fastapi", "uvicorn")
+_CHECK_SECONDS = 3.0
 
 
 @commands.command(epilog="Example:  pipeline serve --port 8080")
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on; else the setting service_host.")] = "",
     port: Annotated[int, typer.Option(help="The port; else the setting service_port.", min=-1, max=65_535)] = -1,
+    check: Annotated[
+        bool, typer.Option("--check", help="Say whether a service is at work here and answers; exit status 0 if so.")
+    ] = False,
     write_docs: Annotated[bool, typer.Option("--write-docs", help="Write docs/reference/api.md anew and end.")] = False,
     as_json: AsJson = False,
     project: Project = None,
@@ -40,7 +45,7 @@ def serve(
 
     Listens on this machine alone unless it is told otherwise, and then asks every caller for the service_token.
     """
-    from pipeline import telemetry
+    from pipeline import telemetry, wiring
     from pipeline.settings import load
 
     place = find_project(project)
@@ -53,6 +58,8 @@ def serve(
     if port >= 0:
         overrides["service_port"] = port
     settings = load(place, os.environ, overrides).settings
+    if check:
+        return _check(wiring.folders(place, settings).data, settings.service_port, as_json=as_json)
     guard = _guard(settings)
     from pipeline.service.app import make_service
     from pipeline.service.serving import listen
@@ -75,11 +82,32 @@ def serve(
     return Status.DONE
 
 
+def _check(data: Path, port: int, *, as_json: bool) -> int:
+    """Whether it has had a word written and a word spoken, still turns its rounds, and answers on its port."""
+    from pipeline import watching
+    from pipeline.net.border import Timeouts
+    from pipeline.net.session import Service
+    from pipeline.net.tls import Tls
+
+    well, said = watching.health(data, datetime.now(UTC))
+    if well:
+        bounds = Timeouts(connect=_CHECK_SECONDS, read=_CHECK_SECONDS, total=_CHECK_SECONDS)
+        itself = Service("the service", f"http://127.0.0.1:{port}", tls=Tls(), timeouts=bounds, connections=1)
+        try:
+            well = itself.ask("GET", "/health").ok
+        except EngineError as error:
+            well = False
+            said = f"{said}, but does not answer: {error}"
+    typer.echo(json.dumps({"ready": well, "state": said}) if as_json else said)
+    return Status.DONE if well else Status.SOME_FAILED
+
+
 def _guard(settings: Settings) -> Guard:
     """Raises SettingsError where everybody could reach it."""
     from pipeline.service.guard import Guard, hosts_of, is_loopback
 
-    if settings.service_token is None and not is_loopback(settings.service_host):
+    closed = is_loopback(settings.service_host) or settings.service_network_is_private
+    if settings.service_token is None and not closed:
         raise SettingsError(
             [f"service_token: not set, and {settings.service_host} can be reached from other machines"],
             hint="Set SERVICE_TOKEN to 16 or more random letters, or listen on 127.0.0.1.",

@@ -426,6 +426,10 @@ class Settings(BaseSettings):
     service_token: Annotated[SecretStr, AfterValidator(_token)] | None = _setting(
         None, "Asked of every caller as a bearer token, where it is set.", group=_SERVICE
     )
+    service_network_is_private: bool = _setting(
+        False, "Whoever reaches the service needs no token: it stands on a network of its own, as in the stack.",
+        group=_SERVICE,
+    )  # fmt: skip
     service_hosts: Annotated[str, AfterValidator(_hosts)] = _setting(
         "", "Other names by which callers may call the service, with commas between them.", group=_SERVICE
     )

@@ -281,6 +281,11 @@ class Studio:
         """One digest over everything but the topics that decides what an episode is."""
         return self._desk.fingerprint
 
+    @property
+    def desk(self) -> Desk:
+        """What episodes are made with: for who makes a piece of one beside a run."""
+        return self._desk
+
     # -- what there is -------------------------------------------------------------------------------------------
 
     def survey(self) -> Survey:

@@ -53,6 +53,14 @@ class Keeper:
             self._last = self._project.open(self.halt, self._last)
             return self._last
 
+    def at_hand(self) -> Opened:
+        """The project as it was opened last, without a look at the settings or at who answers: for what must be quick.
+
+        Raises SettingsError, EngineError where it was not opened yet.
+        """
+        last = self._last
+        return last if last is not None else self.open()
+
 
 @dataclass(frozen=True, slots=True)
 class Engine:

@@ -28,7 +28,9 @@ from urllib3.exceptions import ProtocolError
 from pipeline import __version__
 from pipeline.errors import EngineNonsense, EngineRefused, EngineUnavailable, SettingsError
 from pipeline.net.border import DEFAULT_TIMEOUTS, Border, Timeouts, complaint, unknown_name
+from pipeline.net.deadline import POOLS, ending_in
 from pipeline.net.tls import Tls
+from pipeline.telemetry import calls
 
 USER_AGENT = f"media-pipeline/{__version__}"
 
@@ -97,16 +99,16 @@ class Service:
         EngineNonsense (longer than `max_answer_bytes`).
         """
         url = self.base_url + path
-        deadline = time.monotonic() + self._border.timeouts.total
         proxies = proxies_for(url)
-        if not proxies:
-            self._names.find(url, self._border.timeouts.connect, where=self.where)
-        with self._border.crossed(url, direct=not proxies), self._begun(method, url, body, proxies) as response:
-            answer = Answer(
-                response.status_code,
-                {name.lower(): value for name, value in response.headers.items()},
-                self._read(response, deadline),
-            )
+        with self._border.crossed(url, direct=not proxies), ending_in(self._border.timeouts.total):
+            if not proxies:
+                self._names.find(url, self._border.timeouts.connect, where=self.where)
+            with self._begun(method, url, body, proxies) as response:
+                answer = Answer(
+                    response.status_code,
+                    {name.lower(): value for name, value in response.headers.items()},
+                    self._read(response),
+                )
         if 300 <= answer.status < 400:
             raise EngineRefused(
                 f"it sends us elsewhere: {answer.headers.get('location', 'it does not say where')}",
@@ -123,7 +125,7 @@ class Service:
                 method,
                 url,
                 data=None if body is None else json.dumps(body, ensure_ascii=False).encode(),
-                headers={} if body is None else {"Content-Type": "application/json"},
+                headers={**calls.headers(), **({} if body is None else {"Content-Type": "application/json"})},
                 timeout=(self._border.timeouts.connect, min(self._border.timeouts.read, self._border.timeouts.total)),
                 # Followed, a redirect would send the text, and what is secret, to a host that nobody named.
                 allow_redirects=False,
@@ -171,7 +173,7 @@ class Service:
     def close(self) -> None:
         self._session.close()
 
-    def _read(self, response: requests.Response, deadline: float) -> bytes:
+    def _read(self, response: requests.Response) -> bytes:
         pieces, length = [], 0
         for piece in pieces_of(response):
             length += len(piece)
@@ -180,11 +182,6 @@ class Service:
                     f"its answer is longer than {self._max_answer_bytes:,} bytes",
                     where=self.where,
                     hint=f"See that the address is {self.name}'s, and not another program's.",
-                )
-            if time.monotonic() > deadline:
-                seconds = self._border.timeouts.total
-                raise EngineUnavailable(
-                    f"its answer was not finished after {seconds:g} s", where=self.where, hint=self._border.hint
                 )
             pieces.append(piece)
         return b"".join(pieces)
@@ -199,6 +196,7 @@ class _ContextAdapter(HTTPAdapter):
     def __init__(self, context: ssl.SSLContext, connections: int) -> None:
         self._context = context
         super().__init__(pool_connections=4, pool_maxsize=connections, max_retries=0)
+        self.poolmanager.pool_classes_by_scheme = POOLS
 
     def build_connection_pool_key_attributes(
         self,
@@ -213,7 +211,9 @@ class _ContextAdapter(HTTPAdapter):
         """Nothing to add: requests would load its own list of authorities into our context here."""
 
     def proxy_manager_for(self, proxy: str, **settings: object) -> Any:  # noqa: ANN401  # as requests has it
-        return super().proxy_manager_for(proxy, **{**settings, "proxy_ssl_context": self._context})
+        manager = super().proxy_manager_for(proxy, **{**settings, "proxy_ssl_context": self._context})
+        manager.pool_classes_by_scheme = POOLS
+        return manager
 
 
 def open_session(tls: Tls, *, connections: int) -> requests.Session:

@@ -202,26 +202,27 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--patience", type=float, default=60.0, help="minutes until all must be finished")
     parser.add_argument("--seed", type=int, default=1)
     wanted = parser.parse_args(arguments)
+    topics = int(wanted.topics)
     if why := why_no_engine():
         sys.stderr.write(f"the rehearsal needs a container engine: {why}\n")
         return 2
     with a_stack(f"rehearsal-{os.getpid()}") as stack:
         sys.stdout.write("building and starting the stack\n")
         stack.run("make", "up")
-        write_topics(stack.folder / "input", wanted.topics)
+        write_topics(stack.folder / "input", topics)
         begun = time.monotonic()
 
         def left() -> int:
-            return wanted.topics - len(finished(stack.folder))
+            return topics - len(finished(stack.folder))
 
         strokes = list(strike(stack, Random(wanted.seed), wanted.minutes * 60, left))
         sys.stdout.write(f"{len(strokes)} strokes; now they are left alone, with {left()} to go\n")
         while left() and time.monotonic() - begun < wanted.patience * 60:
             time.sleep(_LOOK_SECONDS)
-        told = report(stack, wanted.topics, strokes, time.monotonic() - begun, wanted.seed)
+        told = report(stack, topics, strokes, time.monotonic() - begun, wanted.seed)
         REPORT.write_text(json.dumps(told, indent=2) + "\n")
-        well = bool(told["episodes"] == wanted.topics and told["verify"]["status"] == 0)
-    sys.stdout.write(f"{told['episodes']} of {wanted.topics} episodes in {told['seconds']} s; see {REPORT.name}\n")
+        well = bool(told["episodes"] == topics and told["verify"]["status"] == 0)
+    sys.stdout.write(f"{told['episodes']} of {topics} episodes in {told['seconds']} s; see {REPORT.name}\n")
     return int(not well)
 
 

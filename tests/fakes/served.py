@@ -18,6 +18,7 @@ import uvicorn
 from pipeline import telemetry
 from pipeline.engines.choice import Choice
 from pipeline.inbox import TopicDefaults
+from pipeline.net.outages import Outages
 from pipeline.net.tls import Tls
 from pipeline.ports import Voice, Writer
 from pipeline.service.app import Service, make_service
@@ -46,21 +47,25 @@ def project_of(
     writer: Writer | None = None,
     watch_seconds: float = 0.05,
     before_opening: Callable[[], None] = lambda: None,
+    outages: Outages | None = None,
+    topic_tries: int = 5,
 ) -> Project:
     """A project whose studio has fake engines, opened anew each time it is asked for."""
+    outages = outages or Outages()
     voice, writer = voice or FakeVoice(), writer or FakeWriter(lambda _: "A word.")
     (folder / "input").mkdir(parents=True, exist_ok=True)
     (folder / "config").mkdir(exist_ok=True)
 
     def opened(stop: Event, _: Opened | None) -> Opened:
         before_opening()
-        studio = make_studio(folder, voice=voice, writer=writer, stop=stop)
+        studio = make_studio(folder, voice=voice, writer=writer, stop=stop, outages=outages, topic_tries=topic_tries)
         shop = Workshop(
             studio,
             Choice(writer, "fake", "named in the settings"),
             Choice(voice, "fake", "named in the settings"),
             Choice(FakeIllustrator(), "cards", "Stable Diffusion is off"),
             Tls(),
+            outages,
         )
         return Opened(shop, CHANNEL, None)
 

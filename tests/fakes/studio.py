@@ -51,6 +51,7 @@ def make_studio(
     signer: Identity | None = None,
     shared_gpu: SharedGpu | None = None,
     outages: Outages | None = None,
+    topic_tries: int = 5,
     stop: Event | None = None,
     executors: Callable[[], Mapping[str, Executor]] | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -94,6 +95,7 @@ def make_studio(
         stop=stop or Event(),
         shared_gpu=shared_gpu,
         outages=outages,
+        topic_tries=topic_tries,
         clock=clock,
     )
 

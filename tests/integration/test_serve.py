@@ -23,7 +23,12 @@ from fastapi.routing import APIRoute
 from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline.cli import run_command_line
-from pipeline.errors import EngineRefused, EngineUnavailable
+from pipeline.engines.retrying import RetryingVoice
+from pipeline.errors import EngineError, EngineRefused, EngineUnavailable
+from pipeline.net.breaker import Breaker
+from pipeline.net.circuit import Rests
+from pipeline.net.outages import Outages
+from pipeline.net.retry import Policy
 from pipeline.service.reference import calls_of, page
 from tests.fakes.served import Served, project_of, served
 from tests.fakes.voice import FakeVoice
@@ -495,6 +500,71 @@ class Waiting(FakeVoice):
     def speak(self, request: Any) -> Any:
         assert self.go.wait(30)
         return super().speak(request)
+
+
+class Leaving(FakeVoice):
+    """Answers checks; speaks nothing until it is told to be back."""
+
+    def __init__(self, error: EngineError) -> None:
+        super().__init__()
+        self.back = threading.Event()
+        self.error = error
+
+    def speak(self, request: Any) -> Any:
+        if not self.back.is_set():
+            raise self.error
+        return super().speak(request)
+
+
+def test_what_waits_for_which_service_since_when_is_told_everywhere(tmp_path: Path) -> None:
+    away = EngineUnavailable("nobody answers", where="Piper at http://piper:5000", hint="Start it.")
+    inner, outages, stop = Leaving(away), Outages(), threading.Event()
+    breaker = Breaker("voice", rests=Rests(first_seconds=0.05, longest_seconds=0.05), on_change=outages.take)
+    voice = RetryingVoice(inner, policy=Policy(3, 0.001, 0.01), stop=stop, breaker=breaker)
+    with served(project_of(tmp_path, voice=voice, outages=outages)) as at:
+        caller = Caller(at)
+        with caller.listening() as events:
+            caller.post("/topics", LOG)
+            told = until(events, "waiting")
+            assert (told["service"], told["why"], told["hint"]) == ("voice", "nobody answers", "Start it.")
+            assert told["since"] <= told["next_try"]
+            assert caller.get("/episodes/the-log").json()["waits_for"] == "voice"
+            assert caller.get("/topics").json()["items"][0]["episodes"][0]["waits_for"] == "voice"
+            (wait,) = caller.get("/maker").json()["waits"]
+            assert (wait["service"], wait["where"]) == ("voice", "Piper at http://piper:5000")
+            (engine,) = [one for one in caller.get("/engines").json()["items"] if one["role"] == "voice"]
+            assert (engine["ready"], engine["waited_for"]["why"]) == (False, "nobody answers")
+            ready = caller.get("/ready")
+            assert (ready.status_code, ready.json()["why"]) == (503, "voice: nobody answers")
+            inner.back.set()
+            assert until(events, "back")["service"] == "voice"
+            until(events, "done")
+        assert caller.get("/episodes/the-log").json()["waits_for"] is None
+        assert caller.get("/maker").json()["waits"] == []
+        assert caller.get("/ready").ok
+
+
+def test_what_failed_too_often_is_set_aside_with_its_reason_and_comes_back_when_asked(tmp_path: Path) -> None:
+    voice = Leaving(EngineRefused("no such voice", where="piper", hint="Fetch it."))
+    with served(project_of(tmp_path, voice=voice, topic_tries=1)) as at, Caller(at).listening() as events:
+        Caller(at).post("/topics", LOG)
+        assert until(events, "set_aside")["episode"] == "the-log"
+        assert Caller(at).get("/episodes/the-log").json()["state"] == "set-aside"
+    with served(project_of(tmp_path, voice=voice, topic_tries=1)) as at:
+        caller = Caller(at)
+        with caller.listening(Last_Event_ID="0") as events:
+            until(events, "round_done")
+            episode = caller.get("/episodes/the-log").json()
+            assert (episode["state"], episode["error"]["detail"]) == ("set-aside", "no such voice")
+            assert caller.get("/maker").json()["set_aside"] == ["the-log"]
+            assert caller.get("/maker").json()["waiting"] == 0
+            assert caller.get("/topics").json()["items"][0]["state"] == "set-aside"
+            assert caller.post("/episodes/the-log/retry").status_code == 202
+            until(events, "set_aside")  # tried once more, in vain
+            voice.back.set()
+            caller.post("/episodes/the-log/retry")
+            until(events, "done")
+        assert caller.get("/episodes/the-log").json()["state"] == "finished"
 
 
 # -- engines, health, metrics -----------------------------------------------------------------------------------------

@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from threading import Lock
+from types import MappingProxyType
 from typing import Literal
 
 from pipeline.build.runner import Event, Kind
-from pipeline.errors import Interrupted, PipelineError
+from pipeline.errors import Interrupted, PipelineError, SetAside
+from pipeline.net.outages import Down
 from pipeline.service.problems import facts
 from pipeline.studio import Survey
+from pipeline.underway import RESOURCES
 
-State = Literal["waiting", "making", "finished", "failed", "held"]
+State = Literal["waiting", "making", "finished", "failed", "set-aside", "held"]
 STAGES = ("script", "speech", "mix", "captions", "pictures", "video", "page", "credentials", "other")
 _STAGE_OF = {
     **dict.fromkeys(("passage", "script", "script-of-passages", "script-read", "script-revision"), "script"),
@@ -43,11 +46,24 @@ class Standing:
     """Its topic file, as the inbox names it."""
     stage: str = ""
     """What is being made of it now."""
+    waits_for: str = ""
+    """`writer`, `voice` or `illustrator`, where that is down and nothing of it can go on before it is back."""
     made: int = 0
     """Artifacts made in this round."""
     seconds: float = 0.0
     error: Mapping[str, str] | None = None
     """`code`, `detail`, `where` and `hint` of a failure."""
+    under_way: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The steps that are being made: key → resource."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """A topic that a round leaves out, because it has failed as it is now."""
+
+    set_aside: bool
+    """Until it changes or somebody retries it; else for a while."""
+    error: Mapping[str, str]
 
 
 @dataclass(slots=True)
@@ -58,10 +74,17 @@ class Board:
     _standing: dict[str, Standing] = field(default_factory=dict)
     _files: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = field(default_factory=dict)
     """Topic file → its state when it was last surveyed, and the episodes that it asks for."""
+    _down: Mapping[str, Down] = field(default_factory=dict)
     refused: tuple[PipelineError, ...] = ()
     surveyed: bool = False
 
-    def survey(self, survey: Survey, signatures: Mapping[str, tuple[int, ...]], held: Collection[str]) -> None:
+    def survey(
+        self,
+        survey: Survey,
+        signatures: Mapping[str, tuple[int, ...]],
+        held: Collection[str],
+        resting: Mapping[str, Rest] = MappingProxyType({}),
+    ) -> None:
         """Begin a round. `signatures` are the topic files' states, taken before the survey was made."""
         sources: dict[str, list[str]] = {name: list(slugs) for name, slugs in survey.finished_sources.items()}
         standing = {
@@ -73,12 +96,15 @@ class Board:
             path = work.topic.source.path
             sources.setdefault(path, []).append(work.slug)
             state: State = "held" if work.slug in held else "waiting"
-            standing[work.slug] = Standing(work.slug, state, work.topic.title, path)
+            one = standing[work.slug] = Standing(work.slug, state, work.topic.title, path)
+            rest = resting.get(work.slug)
+            if rest is not None and state != "held":
+                standing[work.slug] = replace(one, state="set-aside" if rest.set_aside else "failed", error=rest.error)
         refused = {error.where.split(":")[0] for error in survey.refused}
         with self._lock:
             for slug, before in self._standing.items():
                 # What failed keeps its reason until it is tried again.
-                if before.state == "failed" and standing.get(slug, before).state == "waiting":
+                if before.error is not None and standing.get(slug, before).state == "waiting":
                     standing[slug] = replace(standing[slug], error=before.error)
             self._standing = standing
             self._files = {
@@ -95,18 +121,35 @@ class Board:
             before = self._standing.get(event.flow, Standing(event.flow, "waiting"))
             self._standing[event.flow] = _after(before, event)
 
+    def wait_for(self, down: Mapping[str, Down]) -> None:
+        """The services that are down from now on, by name."""
+        with self._lock:
+            self._down = dict(down)
+
+    @property
+    def down(self) -> Mapping[str, Down]:
+        """The services that are waited for, by name."""
+        return self._down
+
     def put(self, slug: str, state: State) -> None:
+        """Say of an episode that it is left alone; what is set aside keeps its reason."""
         with self._lock:
             before = self._standing.get(slug)
             if before is not None:
-                self._standing[slug] = replace(before, state=state, stage="", error=None)
+                error = before.error if state == "set-aside" else None
+                self._standing[slug] = replace(before, state=state, stage="", error=error)
 
     def of(self, slug: str) -> Standing | None:
-        return self._standing.get(slug)
+        one = self._standing.get(slug)
+        return self._waiting(one) if one is not None else None
 
     def all(self) -> Mapping[str, Standing]:
         with self._lock:
-            return dict(self._standing)
+            return {slug: self._waiting(one) for slug, one in self._standing.items()}
+
+    def _waiting(self, one: Standing) -> Standing:
+        service = waits_for(one, self._down)
+        return replace(one, waits_for=service) if service else one
 
     def of_file(self, name: str, signature: tuple[int, ...]) -> tuple[Standing, ...] | None:
         """The episodes of a topic file; None where it was not surveyed in the state that it has now."""
@@ -114,7 +157,7 @@ class Board:
             known = self._files.get(name)
             if known is None or known[0] != signature:
                 return None
-            return tuple(self._standing[slug] for slug in known[1] if slug in self._standing)
+            return tuple(self._waiting(self._standing[slug]) for slug in known[1] if slug in self._standing)
 
     def queue(self, files: Iterable[tuple[str, tuple[int, ...]]]) -> tuple[int, float | None]:
         """How many episodes are still to be made, and since when the oldest of them is asked for (seconds since
@@ -134,28 +177,49 @@ class Board:
                     oldest = modified if oldest is None else min(oldest, modified)
         return waiting, oldest
 
-    def making(self) -> frozenset[str]:
+    def slugs(self, state: State) -> list[str]:
+        """The episodes that stand so, in the order of their names."""
         with self._lock:
-            return frozenset(slug for slug, one in self._standing.items() if one.state == "making")
+            return sorted(slug for slug, one in self._standing.items() if one.state == state)
+
+
+def waits_for(one: Standing, down: Collection[str]) -> str:
+    """The service without which nothing of an episode goes on; empty where something does. One that is being made and
+    has no step under way waits behind others for the same.
+    """
+    if one.state != "making" or not down:
+        return ""
+    services = [service for service in RESOURCES if service in down]
+    at = set(one.under_way.values())
+    if not at <= {RESOURCES[service] for service in services}:
+        return ""
+    return next((service for service in services if RESOURCES[service] in at), services[0] if services else "")
 
 
 def _after(before: Standing, event: Event) -> Standing:
     match event.kind:
         case Kind.OPENED:
-            return replace(before, state="making", stage="", made=0, error=None)
+            return replace(before, state="making", stage="", made=0, error=None, under_way={})
         case Kind.STARTED if event.step is not None:
-            return replace(before, stage=stage_of(event.step.rule.name))
-        case Kind.MADE:
-            return replace(before, made=before.made + 1)
-        case Kind.CLOSED if event.error is None:
-            return replace(before, state="finished", stage="", seconds=event.seconds, error=None)
-        case Kind.CLOSED if isinstance(event.error, Interrupted):
-            # Called off while it was made, or in the way of something more urgent.
-            return replace(before, state="held" if before.state == "held" else "waiting", stage="")
+            at = {**before.under_way, event.step.key: event.step.rule.resource}
+            return replace(before, stage=stage_of(event.step.rule.name), under_way=at)
+        case Kind.MADE | Kind.FOUND | Kind.FAILED if event.step is not None:
+            at = {key: resource for key, resource in before.under_way.items() if key != event.step.key}
+            return replace(before, made=before.made + (event.kind is Kind.MADE), under_way=at)
         case Kind.CLOSED:
-            return replace(before, state="failed", stage="", seconds=event.seconds, error=told(event.error))
+            return _closed(replace(before, stage="", under_way={}), event)
         case _:
             return before
+
+
+def _closed(before: Standing, event: Event) -> Standing:
+    if event.error is None:
+        return replace(before, state="finished", seconds=event.seconds, error=None)
+    if isinstance(event.error, Interrupted):
+        # Called off while it was made, or in the way of something more urgent.
+        return replace(before, state="held" if before.state == "held" else "waiting")
+    state: State = "set-aside" if isinstance(event.error, SetAside) else "failed"
+    return replace(before, state=state, seconds=event.seconds, error=told(event.error))
 
 
 def told(error: BaseException | None) -> Mapping[str, str]:

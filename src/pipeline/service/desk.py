@@ -13,6 +13,7 @@ from threading import Lock
 from pipeline.build.store import held
 from pipeline.errors import InputError
 from pipeline.files import make_folder, open_plain, write_whole
+from pipeline.records import Failures
 from pipeline.service.maker import Maker
 from pipeline.service.problems import Missing, Mistaken, Stale
 from pipeline.service.promises import Promises
@@ -132,9 +133,10 @@ class Desk:
     # -- episodes ---------------------------------------------------------------------------------------------------
 
     def retry(self, slug: str) -> None:
-        """Raises Missing, StoreError."""
+        """Also what was set aside: how it failed is forgotten. Raises Missing, StoreError."""
         if self.maker.board.of(slug) is None:
             raise _unasked(slug)
+        Failures(self.data / "failures").clear(slug)
         self.maker.ask(slug)
 
     def call_off(self, slug: str) -> None:

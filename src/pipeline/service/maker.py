@@ -8,8 +8,8 @@ is under way is ended in good order when it must give way. What was finished sta
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from threading import Event as Flag
@@ -18,12 +18,14 @@ from threading import Lock, Thread
 from pipeline import inbox, site, watching
 from pipeline.build.runner import Event, Kind
 from pipeline.errors import EngineUnavailable, Interrupted, PipelineError, StoreError
-from pipeline.service.board import Board, told
+from pipeline.net.outages import Down, News, Outages
+from pipeline.service.board import Board, Rest, told
 from pipeline.service.checks import Checks
 from pipeline.service.held import Held, wish_of
 from pipeline.service.hub import Hub
 from pipeline.service.metrics import Metrics
 from pipeline.service.project import Keeper, Project
+from pipeline.service.views import wait_of
 from pipeline.studio import Studio, Survey
 from pipeline.telemetry import log
 from pipeline.watching import Made
@@ -115,7 +117,7 @@ class Maker:
     def hold(self, wishes: Mapping[str, str]) -> None:
         """Call episodes off until their topics change or somebody asks for them. Raises StoreError."""
         self.held.hold(wishes)
-        making = self.board.making()
+        making = set(self.board.slugs("making"))
         for slug in wishes:
             self.board.put(slug, "held")
             self.hub.publish("held", {"episode": slug})
@@ -126,7 +128,7 @@ class Maker:
 
     def hold_all(self) -> tuple[str, ...]:
         """Call off all that is being made; returns which. Raises StoreError."""
-        making = sorted(self.board.making())
+        making = self.board.slugs("making")
         self.hold({slug: self._wishes.get(slug, "") for slug in making})
         return tuple(making)
 
@@ -228,17 +230,21 @@ class Maker:
             studio.interrupt()
         signatures = {found.name: found.signature for found in inbox.scan(folders.input, folders.project).files}
         whole = studio.survey()
-        survey, held = self._narrowed(whole, asked)
-        self.board.survey(whole, signatures, held)
+        rested = studio.rested(whole)
+        survey, held = self._narrowed(whole, rested, asked)
+        self.board.survey(whole, signatures, held, _resting(studio, whole, rested))
         self.hub.publish("round", {"topics": len(survey.works), "refused": len(survey.refused)})
         for refused in survey.refused:
             log().warning("topic_refused", **told(refused))
         made, failed = 0, []
-        for outcome in studio.run(survey, self._notify):
-            made += outcome.error is None and bool(outcome.made)
-            self.metrics.episode(_ended(outcome.error, outcome.made))
-            if outcome.error is not None and not isinstance(outcome.error, Interrupted):
-                failed.append(outcome.error)
+        with self._hearing(opened.shop.outages):
+            for outcome in studio.run(survey, self._notify):
+                made += outcome.error is None and bool(outcome.made)
+                self.metrics.episode(_ended(outcome.error, outcome.made))
+                if outcome.error is not None and not isinstance(outcome.error, Interrupted):
+                    failed.append(outcome.error)
+                    if studio.is_set_aside(outcome.name):
+                        self._set_aside(outcome.name, outcome.error)
         with suppress(StoreError):
             site.bring_up_to_date(folders.output, opened.channel)
         self.metrics.round_ends(refused=len(survey.refused))
@@ -248,16 +254,31 @@ class Maker:
         self._say("paused" if self.held.paused else "idle")
         return Made(made, len(failed), any(isinstance(error, EngineUnavailable | StoreError) for error in failed))
 
-    def _narrowed(self, survey: Survey, asked: list[str]) -> tuple[Survey, set[str]]:
-        """The survey without what was called off, those asked for first."""
-        wishes = {work.slug: wish_of(work.topic) for work in survey.works}
+    def _narrowed(self, whole: Survey, rested: Survey, asked: list[str]) -> tuple[Survey, set[str]]:
+        """What has rested, without what was called off, those asked for first."""
+        wishes = {work.slug: wish_of(work.topic) for work in whole.works}
         self._wishes = wishes
         held = {slug for slug, wish in self.held.all().items() if wishes.get(slug) == wish}
         first = {slug: place for place, slug in enumerate(asked)}
         works = sorted(
-            (work for work in survey.works if work.slug not in held), key=lambda work: first.get(work.slug, len(first))
+            (work for work in rested.works if work.slug not in held), key=lambda work: first.get(work.slug, len(first))
         )
-        return replace(survey, works=tuple(works)), held
+        return replace(rested, works=tuple(works)), held
+
+    @contextmanager
+    def _hearing(self, outages: Outages) -> Iterator[None]:
+        """While it lasts, everybody is told which services are waited for."""
+
+        def hear(news: News) -> None:
+            self.board.wait_for(outages.down)
+            if isinstance(news, Down):
+                self.hub.publish("waiting", wait_of(news).model_dump())
+            else:
+                self.hub.publish("back", {"service": news.service, "after_seconds": round(news.after_seconds, 1)})
+
+        self.board.wait_for(outages.down)
+        with outages.told_to(hear):
+            yield
 
     def _notify(self, event: Event) -> None:
         """On whichever thread it happened."""
@@ -283,11 +304,29 @@ class Maker:
             self.hub.publish("failed", {"episode": event.flow, "seconds": seconds, "error": said})
             log().error("episode_failed", episode=event.flow, exc_info=_bug(event.error), **said)
 
+    def _set_aside(self, slug: str, error: BaseException) -> None:
+        self.board.put(slug, "set-aside")
+        self.hub.publish("set_aside", {"episode": slug, "error": told(error)})
+        log().error("episode_set_aside", episode=slug, todo=f"pipeline retry {slug}")
+
     def _say(self, state: str, about: str = "") -> None:
         if (state, about) != (self.state, self.about):
             self.state, self.about = state, about
             self.metrics.maker(state)
             self.hub.publish("maker", {"state": state, "about": about})
+
+
+def _resting(studio: Studio, whole: Survey, rested: Survey) -> Mapping[str, Rest]:
+    """What a round leaves alone, and how it failed the last time."""
+    left = {work.slug for work in whole.works} - {work.slug for work in rested.works}
+    found = {slug: failure for slug in left if (failure := studio.failure(slug)) is not None}
+    return {
+        slug: Rest(
+            studio.is_set_aside(slug),
+            {"code": one.code, "detail": one.what, "where": one.where, "hint": one.hint},
+        )
+        for slug, one in found.items()
+    }
 
 
 def _facts(event: Event) -> Mapping[str, object]:

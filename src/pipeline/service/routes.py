@@ -72,7 +72,7 @@ def upkeep(house: House) -> APIRouter:
         why = _unready(house)
         told = wire.Ready(ready=not why, why="", engines=[])
         if request.state.known:
-            told = wire.Ready(ready=not why, why=why, engines=[views.engine_of(one) for one in house.checks.sights()])
+            told = wire.Ready(ready=not why, why=why, engines=_engines(house))
         return JSONResponse(told.model_dump(mode="json"), 503 if why else 200)
 
     @router.get(
@@ -94,14 +94,21 @@ def _unready(house: House) -> str:
         return "the maker is not at work"
     if house.checks.fault is not None:
         return str(house.checks.fault)
-    sights = house.checks.sights()
-    if not sights:
+    engines = _engines(house)
+    if not engines:
         return "the engines have not been asked yet"
-    return "; ".join(
-        f"{sight.role}: {sight.error['detail'] if sight.error else 'not asked yet'}"
-        for sight in sights
-        if not sight.ready
-    )
+    return "; ".join(f"{one.role}: {_why_not(one)}" for one in engines if not one.ready)
+
+
+def _engines(house: House) -> list[wire.Engine]:
+    down = house.board.down
+    return [views.engine_of(sight, down) for sight in house.checks.sights()]
+
+
+def _why_not(engine: wire.Engine) -> str:
+    if engine.waited_for is not None:
+        return engine.waited_for.why
+    return engine.error.detail if engine.error is not None else "not asked yet"
 
 
 def _queue(house: House) -> tuple[int, float | None]:
@@ -259,7 +266,9 @@ def making(house: House) -> APIRouter:
             paused=maker.paused,
             waiting=waiting,
             oldest=oldest,
-            held=sorted(slug for slug, one in house.board.all().items() if one.state == "held"),
+            waits=[views.wait_of(one) for _, one in sorted(house.board.down.items())],
+            set_aside=house.board.slugs("set-aside"),
+            held=house.board.slugs("held"),
         )
 
     @router.get("/maker", response_model=wire.Maker)
@@ -310,7 +319,8 @@ def making(house: House) -> APIRouter:
         last_event_id: Annotated[str, Header(max_length=20, description="Told by browsers that come back.")] = "",
     ) -> StreamingResponse:
         """What happens, as server-sent events: `maker`, `round`, `opened`, `started`, `made`, `step_failed`, `done`,
-        `failed`, `interrupted`, `held`, `engine`, `round_done`. Who reads too slowly is dropped, and told so.
+        `failed`, `set_aside`, `interrupted`, `held`, `waiting` (a service is down; again at each try), `back`,
+        `engine`, `round_done`. Who reads too slowly is dropped, and told so.
         """
         after = int(last_event_id) if last_event_id.isdecimal() and last_event_id.isascii() else None
         headers = {"X-Accel-Buffering": "no"}
@@ -339,7 +349,7 @@ def installation(house: House) -> APIRouter:
     @router.get("/engines", response_model=wire.Engines)
     async def list_engines() -> Mapping[str, Any]:
         """Who writes, speaks and draws, and whether each did what it was last asked for."""
-        return {"items": [views.engine_of(sight) for sight in house.checks.sights()]}
+        return {"items": _engines(house)}
 
     @router.get("/models", response_model=wire.Models)
     async def list_models() -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipeline.inbox import FoundFile
+from pipeline.net.outages import Down
 from pipeline.ports import Identity
 from pipeline.report.reasons import reasons
 from pipeline.service import wire
@@ -24,7 +25,7 @@ T = TypeVar("T")
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,119}")
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 # A file with several topics stands as the worst of them does.
-_WORST = ("failed", "making", "waiting", "held", "finished")
+_WORST = ("set-aside", "failed", "making", "waiting", "held", "finished")
 
 
 def page_of(names: Iterable[str], after: str, limit: int) -> tuple[list[str], str | None]:
@@ -86,6 +87,7 @@ def standing_of(one: Stands, prefix: str) -> wire.Standing:
         title=one.title,
         topic=one.source.removeprefix(prefix),
         stage=one.stage,
+        waits_for=one.waits_for or None,  # type: ignore[arg-type]  # one of the three that a studio has
         made=one.made,
         seconds=round(one.seconds, 3),
         error=fault_of(one.error),
@@ -104,7 +106,7 @@ def episode_at(slug: str, output: Path, board: Board, prefix: str) -> wire.Episo
     source = about.get("path") if isinstance(about, Mapping) else ""
     if known is None:
         standing = wire.Standing(
-            episode=slug, state="kept", title="", topic="", stage="", made=0, seconds=0.0, error=None
+            episode=slug, state="kept", title="", topic="", stage="", waits_for=None, made=0, seconds=0.0, error=None
         )
     else:
         standing = standing_of(known, prefix)
@@ -161,15 +163,28 @@ def planned_of(episode: EpisodePlan) -> wire.Planned:
 # -- engines --------------------------------------------------------------------------------------------------------
 
 
-def engine_of(sight: Sight) -> wire.Engine:
+def engine_of(sight: Sight, down: Mapping[str, Down]) -> wire.Engine:
+    waited_for = down.get(sight.role)
     return wire.Engine(
         role=sight.role,  # type: ignore[arg-type]  # one of the three that `project` names
         name=sight.name,
         why=sight.why,
-        ready=sight.ready,
+        ready=sight.ready and waited_for is None,
         checked=sight.at,
         model=model_of(sight.role, sight.identity) if sight.identity is not None else None,
         error=fault_of(sight.error),
+        waited_for=wait_of(waited_for) if waited_for is not None else None,
+    )
+
+
+def wait_of(down: Down) -> wire.Wait:
+    return wire.Wait(
+        service=down.service,  # type: ignore[arg-type]  # one of the three that a studio has
+        where=down.where,
+        why=down.why,
+        hint=down.hint,
+        since=down.since.timestamp(),
+        next_try=down.next_try.timestamp(),
     )
 
 

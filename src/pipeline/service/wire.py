@@ -29,9 +29,18 @@ _STANDING = {
     "title": "Why the sky is blue",
     "topic": "why-the-sky-is-blue.md",
     "stage": "speech",
+    "waits_for": None,
     "made": 9,
     "seconds": 0.0,
     "error": None,
+}
+_WAIT = {
+    "service": "voice",
+    "where": "Piper at http://piper:5000",
+    "why": "nobody answers (connection refused)",
+    "hint": "Start it.",
+    "since": 1795262400.0,
+    "next_try": 1795262460.0,
 }
 _TOPIC = {
     "name": "why-the-sky-is-blue.md",
@@ -54,11 +63,21 @@ _ENGINE = {
     "checked": 1795262400.0,
     "model": None,
     "error": None,
+    "waited_for": None,
 }
 _MODEL = {"role": "writer", "engine": "ollama", "name": "gemma3:4b", "sha256": "a2af6cc3eb7f", "licence": "Gemma"}
 _VOICE = {"name": "en_US-joe-medium", "language": "en-US", "licence": "CC0", "speakers": []}
 _SETTING = {"name": "voice", "value": "en_US-joe-medium", "origin": "default", "about": "The voice wherever it speaks."}
-_MAKER = {"state": "making", "about": "", "paused": False, "waiting": 3, "oldest": 1795262400.0, "held": []}
+_MAKER = {
+    "state": "making",
+    "about": "",
+    "paused": False,
+    "waiting": 3,
+    "oldest": 1795262400.0,
+    "waits": [_WAIT],
+    "set_aside": [],
+    "held": [],
+}
 _PLANNED = {
     "episode": "why-the-sky-is-blue",
     "nothing_to_do": False,
@@ -71,6 +90,9 @@ _PLANNED = {
 }
 _FILE = {"name": "audio.mp3", "bytes": 812345, "sha256": "5e0c" * 16}
 _EPISODE = {**_STANDING, "state": "finished", "stage": "", "published": True, "files": [_FILE]}
+
+
+Service = Literal["writer", "voice", "illustrator"]
 
 
 class _Wire(BaseModel):
@@ -146,12 +168,18 @@ class Standing(_Wire):
 
     model_config = _like(_STANDING)
     episode: str
-    state: Literal["waiting", "making", "finished", "failed", "held", "kept"] = Field(
-        description="held: called off; kept: published, and no topic asks for it now."
+    state: Literal["waiting", "making", "finished", "failed", "set-aside", "held", "kept"] = Field(
+        description="failed: it is tried again by itself after a while; set-aside: it failed too often, and is left "
+        "until its topic changes or somebody retries it; held: called off; kept: published, and no topic asks for it "
+        "now."
     )
     title: str
     topic: str = Field(description="The topic file below input/; empty where none asks for it.")
     stage: str = Field(description="What is being made of it now.")
+    waits_for: Service | None = Field(
+        description="The service that is down and without which nothing of it goes on; see `waits` of GET "
+        "/api/v1/maker."
+    )
     made: int = Field(description="Artifacts made in this round.")
     seconds: float
     error: Fault | None
@@ -162,7 +190,7 @@ class Topic(_Wire):
     name: str
     bytes: int
     modified: float = Field(description="Seconds since 1970.")
-    state: Literal["new", "waiting", "making", "finished", "failed", "held", "refused"] = Field(
+    state: Literal["new", "waiting", "making", "finished", "failed", "set-aside", "held", "refused"] = Field(
         description="new: not surveyed yet, because it lies still only since a moment."
     )
     episodes: list[Standing]
@@ -240,6 +268,18 @@ class Plan(_Wire):
 # -- the maker and its engines --------------------------------------------------------------------------------------
 
 
+class Wait(_Wire):
+    """A service that is down and is waited for."""
+
+    model_config = _like(_WAIT)
+    service: Service
+    where: str = Field(description="Who it is, and its address.")
+    why: str
+    hint: str = Field(description="What to do.")
+    since: float = Field(description="Seconds since 1970; so is `next_try`.")
+    next_try: float
+
+
 class Maker(_Wire):
     model_config = _like(_MAKER)
     state: Literal["starting", "waiting", "idle", "making", "paused", "stopped"]
@@ -247,6 +287,8 @@ class Maker(_Wire):
     paused: bool
     waiting: int = Field(description="Episodes that are still to be made.")
     oldest: float | None = Field(description="When the oldest of those was asked for, in seconds since 1970.")
+    waits: list[Wait] = Field(description="The services that are down. What needs them waits; the rest goes on.")
+    set_aside: list[str] = Field(description="Episodes that failed too often to be tried again by themselves.")
     held: list[str] = Field(description="Episodes that were called off.")
 
 
@@ -266,13 +308,14 @@ class Model(_Wire):
 
 class Engine(_Wire):
     model_config = _like(_ENGINE)
-    role: Literal["writer", "voice", "illustrator"]
+    role: Service
     name: str
     why: str = Field(description="Why this one was chosen.")
     ready: bool
     checked: float = Field(description="When, in seconds since 1970; 0 for not yet.")
     model: Model | None
     error: Fault | None
+    waited_for: Wait | None = Field(description="Where it is down and an episode needs it.")
 
 
 class Engines(_Wire):

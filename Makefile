@@ -57,21 +57,29 @@ models: ## Fetch the models that the settings ask for
 	@scripts/stack.sh pipeline models fetch
 
 ##@ Quality
-.PHONY: test test-stack faults check lint types format bench
+.PHONY: test test-stack rehearsal faults check lint audit types format bench
 test: setup-dev ## Run the whole test suite, with coverage and its floor
 	@$(PYTEST) -n auto --cov --cov-report=term --cov-fail-under=90
 
 test-stack: setup-dev ## Drive a real container engine: build, start, kill, restore
 	@$(PYTEST) -m stack tests/compose
 
+rehearsal: setup-dev ## A hundred topics through the stack while its services fall for 20 minutes (needs an engine)
+	@$(VENV)/bin/python -m tests.compose.rehearsal
+
 faults: setup-dev ## Inject every fault there is and write report.json (15 minutes on two cores)
 	@$(VENV)/bin/python -m tests.faults
 
-lint: setup-dev ## Style, layers, shell scripts
+lint: setup-dev ## Style, layers, shell scripts, dangerous calls, secrets
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/lint-imports
 	@$(VENV)/bin/shellcheck scripts/*.sh .ci/run
+	@$(VENV)/bin/bandit --quiet --configfile pyproject.toml --recursive src scripts
+	@scripts/check-secrets.sh
+
+audit: setup-dev ## Ask the package index for known holes in all that is locked (needs the network)
+	@scripts/check-advisories.sh
 
 types: setup-dev ## Static types of source and tests
 	@$(VENV)/bin/mypy
@@ -108,7 +116,7 @@ CUDA = triton cuda-bindings cuda-pathfinder cuda-toolkit $(addprefix nvidia-,cub
 
 lock: ## Lock the dependencies anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	    --extra embedded pyproject.toml -o requirements/runtime.lock
+	    --extra embedded --extra service --extra mcp pyproject.toml -o requirements/runtime.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	    --extra embedded --group pyproject.toml:dev pyproject.toml -c requirements/runtime.lock -o requirements/dev.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 from pipeline.service.problems import Foreign, Stranger
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+# Addresses to listen on; nobody is called so.
+_ANY_IPV4 = "0.0.0.0"  # noqa: S104  # nosec B104  # to compare with
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::(?P<port>\d{1,5}))?")
 # Asked by who looks after the service, who may have no token; what they say without one is a word.
 OPEN_PATHS = frozenset({"/health", "/ready"})
@@ -92,7 +94,7 @@ def is_loopback(host: str) -> bool:
 
 def hosts_of(bound: str, also: Iterable[str]) -> frozenset[str]:
     """The names by which a service may be called that listens on `bound`; `also` are the settings'."""
-    return frozenset({bound.lower(), *(name.lower() for name in also)} | _LOOPBACK) - {"0.0.0.0", "::"}  # noqa: S104
+    return frozenset({bound.lower(), *(name.lower() for name in also)} | _LOOPBACK) - {_ANY_IPV4, "::"}
 
 
 def _split(origin: str) -> tuple[str, str] | None:

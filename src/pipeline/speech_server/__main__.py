@@ -23,6 +23,8 @@ from pipeline.speech_server.settings import SpeechSettings
 # What the extra `speech-server` brings.
 _NEEDED = ("fastapi", "uvicorn", "piper", "onnx", "onnxruntime")
 _CHECK_SECONDS = 5.0
+# Where a server listens that is asked from everywhere: no address to connect to.
+_EVERYWHERE = "0.0.0.0"  # noqa: S104  # nosec B104  # to compare with
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -98,7 +100,7 @@ def _leave(_: int, __: FrameType | None) -> None:
 
 def check_ready(settings: SpeechSettings) -> int:
     """Ask the server on this machine's /ready, as the container's health check does: 0 where it is."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104  # to compare with
+    host = {_EVERYWHERE: "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
     connection = http.client.HTTPConnection(host, settings.port, timeout=_CHECK_SECONDS)
     try:
         connection.request("GET", "/ready")

@@ -184,7 +184,8 @@ def _front_matter(lines: list[str], where: str) -> tuple[dict[str, str], int]:
         raise InputError("the front matter has no end", where=f"{where}:{start + 1}", hint="Close it with a line ---.")
     try:
         # BaseLoader: every value is the text that stands there; a title `1984` or `yes` stays a title.
-        raw = yaml.load("\n".join(lines[start + 1 : end]), Loader=yaml.BaseLoader)  # noqa: S506  # makes no objects
+        front = "\n".join(lines[start + 1 : end])
+        raw = yaml.load(front, Loader=yaml.BaseLoader)  # noqa: S506  # nosec B506  # makes no objects
     except (yaml.YAMLError, RecursionError) as error:
         # What was begun and never ended is named by where it began.
         marks = [mark.line for name in ("context_mark", "problem_mark") if (mark := getattr(error, name, None))]

@@ -26,7 +26,7 @@ from pipeline.ports import PictureRequest, Question, SpeechRequest
 from tests.fakes import a1111, file_server, servers
 from tests.fakes.fault_proxy import Break, Direction, Fault, FaultProxy
 from tests.faults.conftest import Tell
-from tests.faults.extent import SEED, WHOLE, some
+from tests.faults.extent import SEED, some
 
 CONNECT_SECONDS = 0.5
 READ_SECONDS = 0.6
@@ -228,8 +228,6 @@ def test_the_same_seed_breaks_the_same_connections(running: dict[str, int], tmp_
     assert set(first) == {FINE, GONE}
 
 
-@pytest.mark.skipif(not WHOLE, reason="drips for half a minute: in `make faults`")
-@pytest.mark.xfail(strict=True, reason="a call's total deadline is looked at only once its headers are there")
 def test_headers_that_drip_meet_the_total_deadline_too(running: dict[str, int], tmp_path: Path) -> None:
     with FaultProxy(running["Piper"], Break(Fault.BANDWIDTH, Direction.ANSWER, bytes_a_second=20)) as proxy:
         begun = time.monotonic()

@@ -44,6 +44,10 @@ class Away(FakeVoice):
         self.is_there = Event()
         self.asked = Event()
 
+    def check(self) -> None:
+        if not self.is_there.is_set():
+            raise AWAY
+
     def speak(self, request: SpeechRequest) -> Speech:
         self.asked.set()
         if not self.is_there.is_set():

@@ -12,8 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import EngineNonsense, EngineRefused, EngineUnavailable, InputError, Interrupted, PipelineError
+from pipeline.net.breaker import Back, Breaker, Change, Outage
+from pipeline.net.circuit import Admission, Rests
 from pipeline.net.limit import CallsPerMinute, Unlimited
 from pipeline.net.retry import Policy, Retry, call
+from pipeline.net.tallies import Tallies
+from tests.fakes.shared_time import SharedTime
 
 DOWN = EngineUnavailable("down", where="Piper")
 
@@ -195,6 +199,182 @@ def test_a_run_that_is_stopping_asks_nobody() -> None:
     with pytest.raises(Interrupted):
         ask(server, Time(), stop=stop)
     assert server.calls == 0
+
+
+# -- a call that fails alone -------------------------------------------------------------------------------------
+
+
+@dataclass
+class Alone:
+    """The only caller of a service that answers nothing it is asked, and does other work as long as it `works`."""
+
+    works: PipelineError | None = None
+    rests: Rests = field(default_factory=Rests)
+    time: SharedTime = field(default_factory=SharedTime)
+    told: list[Change] = field(default_factory=list)
+    tallies: Tallies = field(default_factory=Tallies)
+    calls: int = 0
+    checks: int = 0
+
+    def __post_init__(self) -> None:
+        self.breaker = Breaker(
+            "voice",
+            rests=self.rests,
+            on_change=self.told.append,
+            clock=self.time,
+            pause=self.time.pause,
+            look_seconds=float("inf"),
+            tallies=self.tallies,
+        )
+
+    def speak(self) -> str:
+        self.calls += 1
+        raise DOWN
+
+    def check(self) -> None:
+        self.checks += 1
+        if self.works is not None:
+            raise self.works
+
+    def ask(self, act: Callable[[], str] | None = None, policy: Policy = Policy(attempts=5)) -> PipelineError:  # noqa: B008  # frozen
+        ended: list[PipelineError] = []
+
+        def run() -> None:
+            with pytest.raises(PipelineError) as raised:
+                call(
+                    act or self.speak,
+                    service="voice",
+                    policy=policy,
+                    stop=threading.Event(),
+                    breaker=self.breaker,
+                    works=self.check,
+                    sleep=self.time.sleep,
+                    clock=self.time,
+                    draw=most,
+                    on_retry=lambda _: None,
+                    tallies=self.tallies,
+                )
+            ended.append(raised.value)
+
+        self.time.run([run])
+        return ended[0]
+
+
+def test_a_call_that_fails_where_other_work_is_done_is_given_up_after_its_attempts() -> None:
+    alone = Alone()
+    assert str(alone.ask()) == str(DOWN)
+    assert (alone.calls, alone.checks) == (5, 1)
+    assert alone.time.now < 60
+    assert not alone.breaker.is_open, "the service is there for everybody else"
+    assert [type(change) for change in alone.told] == [Outage, Outage, Back]
+
+
+@pytest.mark.parametrize(
+    "works", [DOWN, EngineRefused("no such voice"), EngineNonsense("silence")], ids=lambda it: it.code
+)
+def test_a_service_that_does_no_other_work_either_is_waited_for_as_long_as_any_that_is_down(
+    works: PipelineError,
+) -> None:
+    alone = Alone(works)
+    assert "for 30 min now" in str(alone.ask())
+    assert alone.time.now >= Policy().wait_seconds
+    assert alone.calls > 5
+    assert alone.checks == alone.calls - 4, "not before its attempts are spent"
+
+
+def test_the_call_of_a_service_that_is_back_is_answered_however_often_it_failed() -> None:
+    alone = Alone(DOWN)
+
+    def speak() -> str:
+        alone.calls += 1
+        if alone.time.now < 600:
+            raise DOWN
+        raise EngineRefused("it answers again")
+
+    assert str(alone.ask(speak)) == "it answers again"
+    assert 600 <= alone.time.now <= 665
+
+
+def test_what_breaks_in_finding_out_leaves_the_service_to_the_next_caller() -> None:
+    alone = Alone()
+
+    def faulty() -> None:
+        raise KeyError("a bug")
+
+    ended = []
+
+    def run() -> None:
+        with pytest.raises(KeyError) as raised:
+            call(
+                alone.speak, service="voice", policy=Policy(), stop=threading.Event(), breaker=alone.breaker,
+                works=faulty, sleep=alone.time.sleep, clock=alone.time, draw=most, on_retry=lambda _: None,
+            )  # fmt: skip
+        ended.append(raised.value)
+
+    alone.time.run([run])
+    assert ended
+    alone.time.now += 3600
+    assert alone.breaker.admit(threading.Event(), wait_seconds=1e9) is Admission.PROBE
+
+
+@pytest.mark.parametrize(
+    ("silent_seconds", "rests"),
+    [(0.0, Rests()), (120.0, Rests(first_seconds=1.0, longest_seconds=1.0))],
+    ids=["in waiting for it", "in finding out whether it is back"],
+)
+def test_the_time_that_a_service_was_down_is_not_the_call_s_own(silent_seconds: float, rests: Rests) -> None:
+    """Somebody else finds it back after half an hour; it is busy once more, and then answers."""
+    alone = Alone(DOWN, rests=rests)
+    ended: list[str] = []
+
+    def speak() -> str:
+        alone.calls += 1
+        if not alone.breaker.is_open and alone.time.now > 0:
+            ended.append("busy")
+        if len(ended) == 2:
+            return "answer"
+        if alone.breaker.is_open:
+            alone.time.sleep(silent_seconds)
+        raise DOWN
+
+    def one() -> None:
+        ended.append(
+            call(
+                speak, service="voice", policy=Policy(total_seconds=30, wait_seconds=1e9), stop=threading.Event(),
+                breaker=alone.breaker, sleep=alone.time.sleep, clock=alone.time, draw=lambda low, _: low,
+                on_retry=lambda _: None,
+            )
+        )  # fmt: skip
+
+    def other() -> None:
+        alone.time.sleep(1800.0)
+        admission = alone.breaker.admit(threading.Event(), wait_seconds=1e9)
+        alone.breaker.answered(admission)
+
+    alone.time.run([one, other])
+    assert ended == ["busy", "busy", "answer"]
+
+
+def test_the_time_that_calls_take_is_the_call_s_own() -> None:
+    alone = Alone()
+
+    def speak() -> str:
+        alone.calls += 1
+        alone.time.sleep(20.0)
+        raise DOWN
+
+    assert alone.ask(speak, Policy(attempts=5, total_seconds=30.0)) is DOWN
+    assert alone.calls == 2
+
+
+def test_what_a_call_took_is_tallied() -> None:
+    alone = Alone()
+    alone.ask()
+    told = alone.tallies.snapshot()["voice"]
+    assert told.calls == {"engine-unavailable": 5}
+    assert told.state == "closed"
+    assert told.retries == 4
+    assert told.waited_seconds == alone.time.now
 
 
 # -- the limit ---------------------------------------------------------------------------------------------------

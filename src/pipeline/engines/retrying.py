@@ -1,9 +1,10 @@
 """Which of an engine's calls are asked again, and for how long; around any engine that is reached over a network.
 
 Work is asked again as long as the policy says, and waits for a service that is down, because a finished episode is
-worth the wait. What there is (models, voices) is asked for while a person waits, or a run: a few seconds, and then the
-truth; once it is known, a service that has gone away since is taken to be what it was, so that what is asked of it can
-wait. A check is never asked again: it is there to tell how things stand.
+worth the wait; but not for one that does other work, and fails on this one call again and again. What there is (models,
+voices) is asked for while a person waits, or a run: a moment, and then the truth; once it is known, a service that has
+gone away since is taken to be what it was, so that what is asked of it can wait. A check is never asked again: it is
+there to tell how things stand.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ from pipeline.ports import (
 T = TypeVar("T")
 K = TypeVar("K")
 
-# Long enough for a server that is just being restarted behind the name of a container.
-_WHILE_A_PERSON_WAITS_SECONDS = 10.0
+# Long enough to ask a few times a server that is busy for a moment; a run that has to have it waits patiently after.
+_WHILE_A_PERSON_WAITS_SECONDS = 2.0
 
 
 @runtime_checkable
@@ -72,7 +73,9 @@ class RetryingWriter:
         on_retry: Callable[[Retry], None] = say,
     ) -> None:
         self._writer = writer
-        self._asking = _Asking("writer", policy, stop, breaker or breaker_for("writer", policy), limit, on_retry)
+        self._asking = _Asking(
+            "writer", policy, stop, breaker or breaker_for("writer", policy), limit, on_retry, writer.check
+        )
         self._known = _Known(self._asking, writer.describe)
 
     def describe(self) -> WriterIdentity:
@@ -109,7 +112,9 @@ class RetryingVoice:
         on_retry: Callable[[Retry], None] = say,
     ) -> None:
         self._voice = voice
-        self._asking = _Asking("voice", policy, stop, breaker or breaker_for("voice", policy), limit, on_retry)
+        self._asking = _Asking(
+            "voice", policy, stop, breaker or breaker_for("voice", policy), limit, on_retry, voice.check
+        )
         self._known = _Known(self._asking, voice.installed)
 
     def installed(self) -> Mapping[str, VoiceIdentity]:
@@ -141,7 +146,13 @@ class RetryingIllustrator:
     ) -> None:
         self._illustrator = illustrator
         self._asking = _Asking(
-            "illustrator", policy, stop, breaker or breaker_for("illustrator", policy), limit, on_retry
+            "illustrator",
+            policy,
+            stop,
+            breaker or breaker_for("illustrator", policy),
+            limit,
+            on_retry,
+            illustrator.check,
         )
         self._known = _Known(self._asking, illustrator.describe)
 
@@ -173,6 +184,7 @@ class _Asking:
         breaker: Breaker,
         limit: Limit | None,
         on_retry: Callable[[Retry], None],
+        works: Callable[[], object],
     ) -> None:
         self._service = service
         self._policy = policy
@@ -187,9 +199,14 @@ class _Asking:
         self._breaker = breaker
         self._limit = limit
         self._on_retry = on_retry
+        self._works = works
 
     def patiently(self, act: Callable[[], T], *, after_nonsense: bool = False) -> T:
-        return self._call(act, self._policy, after_nonsense=after_nonsense)
+        return self._call(act, self._policy, after_nonsense=after_nonsense, works=self._works)
+
+    def whenever(self, ask: Callable[[], T]) -> T:
+        """What it is: while it does not say that, it is not there."""
+        return self._call(ask, self._policy)
 
     def briefly(self, act: Callable[[], T]) -> T:
         return self._call(act, self._brief)
@@ -198,7 +215,14 @@ class _Asking:
     def is_down(self) -> bool:
         return self._breaker.is_open
 
-    def _call(self, act: Callable[[], T], policy: Policy, *, after_nonsense: bool = False) -> T:
+    def _call(
+        self,
+        act: Callable[[], T],
+        policy: Policy,
+        *,
+        after_nonsense: bool = False,
+        works: Callable[[], object] | None = None,
+    ) -> T:
         return call(
             act,
             service=self._service,
@@ -207,6 +231,7 @@ class _Asking:
             after_nonsense=after_nonsense,
             breaker=self._breaker,
             limit=self._limit if policy is self._policy else None,
+            works=works,
             on_retry=self._on_retry,
         )
 
@@ -236,4 +261,4 @@ class _Known(Generic[K]):
         return found
 
     def wait(self) -> None:
-        self._last = self._asking.patiently(self._ask)
+        self._last = self._asking.whenever(self._ask)

@@ -23,6 +23,7 @@ import requests
 import urllib3
 
 from pipeline.errors import EngineError, EngineNonsense, EngineRefused, EngineUnavailable
+from pipeline.net.deadline import Overdue
 from pipeline.net.tls import refusal_in, refused
 
 # A complaint is read by a person: a line or two.
@@ -75,7 +76,7 @@ class Border:
         if tls_error is not None and not isinstance(tls_error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
             return refused(tls_error, url, where=self.where, look_again=direct)
         kinds = _kinds_in(error)
-        if kinds & _PROXY:
+        if kinds & _PROXY and Overdue not in kinds:
             return EngineUnavailable(
                 "the proxy on the way does not answer, or refuses",
                 where=self.where,
@@ -92,6 +93,8 @@ class Border:
         return EngineUnavailable(self._broken(error, kinds), where=self.where, hint=self.hint)
 
     def _broken(self, error: Exception, kinds: set[type]) -> str:
+        if Overdue in kinds:
+            return f"its answer was not finished after {self.timeouts.total:g} s"
         if kinds & _SILENT:
             return f"it was silent for {self.timeouts.read:g} s"
         if ConnectionRefusedError in kinds:

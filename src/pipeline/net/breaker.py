@@ -13,6 +13,7 @@ import structlog
 
 from pipeline.errors import EngineUnavailable, Interrupted
 from pipeline.net.circuit import Admission, Circuit, Rests
+from pipeline.net.tallies import TALLIES, State, Tallies
 
 # How soon a waiting caller sees that the run is to stop: a condition cannot wait for an event as well.
 _LOOK_SECONDS = 0.1
@@ -72,6 +73,7 @@ class Breaker:
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[Condition, float], object] = Condition.wait,
         look_seconds: float = _LOOK_SECONDS,
+        tallies: Tallies = TALLIES,
     ) -> None:
         """`pause` waits for a condition, at most some seconds; a caller looks again at least each `look_seconds`."""
         self._service = service
@@ -80,8 +82,10 @@ class Breaker:
         self._clock = clock
         self._pause = pause
         self._look_seconds = look_seconds
+        self._tallies = tallies
         self._changed = Condition()
         self._line: deque[object] = deque()
+        tallies.stands(service, State.CLOSED)
 
     @property
     def is_open(self) -> bool:
@@ -98,6 +102,7 @@ class Breaker:
         ticket = object()
         with self._changed:
             self._line.append(ticket)
+            came = self._clock()
             try:
                 while True:
                     if stop.is_set():
@@ -105,6 +110,8 @@ class Breaker:
                     now = self._clock()
                     admission = self._circuit.admit(now, next_in_line=self._line[0] is ticket)
                     if admission is not None:
+                        if admission is Admission.PROBE:
+                            self._tallies.stands(self._service, State.HALF_OPEN)
                         return admission
                     left = self._circuit.since + wait_seconds - now
                     if self._circuit.reason is not None and left <= 0:
@@ -112,6 +119,7 @@ class Breaker:
                     self._pause(self._changed, min(self._look_seconds, self._until_next(now, left)))
             finally:
                 self._line.remove(ticket)
+                self._tallies.waited(self._service, self._clock() - came)
 
     def answered(self, admission: Admission) -> None:
         """The service is there."""
@@ -119,6 +127,7 @@ class Breaker:
             was_open = self.is_open
             self._circuit.answered(admission)
             if was_open and not self.is_open:
+                self._tallies.stands(self._service, State.CLOSED)
                 self._on_change(Back(self._service, self._clock() - self._circuit.since))
             self._changed.notify_all()
 
@@ -129,6 +138,7 @@ class Breaker:
             self._circuit.failed(error, admission, now)
             if self.is_open and (admission is Admission.PROBE or not was_open):
                 down_for, rest = now - self._circuit.since, self._circuit.next_try - now
+                self._tallies.stands(self._service, State.OPEN, next_try_seconds=rest)
                 self._on_change(Outage(self._service, error, down_for, rest, is_new=not was_open))
             self._changed.notify_all()
 
@@ -136,6 +146,8 @@ class Breaker:
         """The call ended without a word about the service: it was interrupted, or there was a fault of ours."""
         with self._changed:
             self._circuit.gave_up(admission)
+            if admission is Admission.PROBE:
+                self._tallies.stands(self._service, State.OPEN, next_try_seconds=0.0)
             self._changed.notify_all()
 
     def _until_next(self, now: float, left: float) -> float:

@@ -23,6 +23,7 @@ import requests
 from pipeline.errors import EngineError, EngineNonsense, EngineRefused, EngineUnavailable, Interrupted, StoreError
 from pipeline.files import disk_error, make_folder, settle
 from pipeline.net.border import Border, Timeouts, complaint
+from pipeline.net.deadline import ending_in
 from pipeline.net.retry import Policy, call
 from pipeline.net.session import Names, open_session, pieces_of, proxies_for
 from pipeline.net.tls import Tls
@@ -172,7 +173,7 @@ class _Transfer:
         while True:
             before = _length(self._wanted.part)
             try:
-                call(self._once, service=self._wanted.where, policy=policy, stop=self._stop)
+                call(self._once, service="download", policy=policy, stop=self._stop)
             except EngineUnavailable:
                 if _length(self._wanted.part) <= before:
                     raise
@@ -220,13 +221,15 @@ class _Transfer:
             proxies = proxies_for(url)
             if not proxies:
                 self._names.find(url, self._border.timeouts.connect, where=self._wanted.where)
-            with self._border.crossed(url, direct=not proxies):
+            timeouts = self._border.timeouts
+            # The body may take what it takes, as long as it is never silent; what it begins with may not.
+            with self._border.crossed(url, direct=not proxies), ending_in(timeouts.connect + timeouts.read):
                 response = self._session.get(
                     url,
                     headers=headers,
                     stream=True,
                     allow_redirects=False,
-                    timeout=(self._border.timeouts.connect, self._border.timeouts.read),
+                    timeout=(timeouts.connect, timeouts.read),
                     proxies=proxies,
                 )
             # Catalogues send to the hosts that hold their large files; nothing secret goes along.

@@ -16,10 +16,11 @@ from typing import TypeVar
 import structlog
 import tenacity
 
-from pipeline.errors import EngineError, EngineNonsense, EngineUnavailable, Interrupted
+from pipeline.errors import EngineError, EngineNonsense, EngineUnavailable, Interrupted, PipelineError
 from pipeline.net.breaker import Breaker
 from pipeline.net.circuit import Admission
 from pipeline.net.limit import Limit, Unlimited
+from pipeline.net.tallies import TALLIES, Tallies
 
 T = TypeVar("T")
 
@@ -67,22 +68,26 @@ def call(
     after_nonsense: bool = False,
     breaker: Breaker | None = None,
     limit: Limit | None = None,
+    works: Callable[[], object] | None = None,
     on_retry: Callable[[Retry], None] = say,
     sleep: Callable[[float], bool] | None = None,
     clock: Callable[[], float] = time.monotonic,
     draw: Callable[[float, float], float] = random.uniform,
+    tallies: Tallies = TALLIES,
 ) -> T:
     """The result of `act`, asked again while its error says that it may help.
 
     With a breaker, a service that is down is waited for, and what it failed with is not told to `on_retry`: the
-    breaker tells it once, for all who wait. EngineNonsense is asked again only with `after_nonsense`: where another try
-    gives another answer. `sleep` waits for some seconds and returns whether it was stopped; by default it waits for
-    `stop`.
+    breaker tells it once, for all who wait. `works` asks the service for a small piece of work of the same kind, and
+    raises EngineError where that is not done: a service that does it is not down, and a call that it fails on alone is
+    given up after its attempts, however long a service would be waited for. EngineNonsense is asked again only with
+    `after_nonsense`: where another try gives another answer. `sleep` waits for some seconds and returns whether it was
+    stopped; by default it waits for `stop`.
 
     Raises what `act` raised last, or Interrupted as soon as `stop` is set.
     """
     pause = sleep if sleep is not None else stop.wait
-    asking = _Asking(breaker, limit or Unlimited(), stop, policy, clock)
+    asking = _Asking(breaker, limit or Unlimited(), stop, policy, clock, works)
 
     def worth_it(error: BaseException) -> bool:
         return (
@@ -105,8 +110,16 @@ def call(
             on_retry(Retry(service, error, state.attempt_number, round(state.upcoming_sleep, 3)))
 
     def rest(seconds: float) -> None:
-        if pause(seconds):
+        begun = clock()
+        stopped = pause(seconds)
+        tallies.waited(service, clock() - begun)
+        if stopped:
             raise Interrupted
+        tallies.retried(service)
+
+    def once() -> T:
+        with tallies.call(service):
+            return act()
 
     again = tenacity.Retrying(
         retry=tenacity.retry_if_exception(worth_it),
@@ -116,22 +129,31 @@ def call(
         sleep=rest,
         reraise=True,
     )
-    return again(lambda: asking.ask(act))
+    return again(lambda: asking.ask(once))
 
 
 class _Asking:
     """One caller's way past the breaker and the limit, and what it has spent of its policy."""
 
     def __init__(
-        self, breaker: Breaker | None, limit: Limit, stop: Event, policy: Policy, clock: Callable[[], float]
+        self,
+        breaker: Breaker | None,
+        limit: Limit,
+        stop: Event,
+        policy: Policy,
+        clock: Callable[[], float],
+        works: Callable[[], object] | None,
     ) -> None:
         self._breaker = breaker
         self._limit = limit
         self._stop = stop
         self._policy = policy
         self._clock = clock
+        self._works = works
         self._until = clock() + policy.total_seconds
         self._calls = 0
+        self._tries = 0
+        """Its calls, and those that were to find out whether the service is back."""
         self._given_up = False
 
     @property
@@ -160,16 +182,16 @@ class _Asking:
         except EngineUnavailable:
             self._given_up = True
             raise
-        admitted = self._clock()
-        self._until += admitted - begun
+        self._until += self._clock() - begun
         self._calls += admission is Admission.CALL
+        self._tries += 1
         try:
-            self._limit.wait(self._stop)
-            result = act()
+            result = self._try(act, admission)
         except EngineUnavailable as error:
-            self._breaker.failed(error, admission)
-            if admission is Admission.PROBE:
-                self._until += self._clock() - admitted
+            if self._given_up:
+                self._breaker.answered(admission)
+            else:
+                self._breaker.failed(error, admission)
             raise
         except EngineError:
             self._breaker.answered(admission)
@@ -179,6 +201,27 @@ class _Asking:
             raise
         self._breaker.answered(admission)
         return result
+
+    def _try(self, act: Callable[[], T], admission: Admission) -> T:
+        begun = self._clock()
+        try:
+            self._limit.wait(self._stop)
+            return act()
+        except EngineUnavailable:
+            if admission is Admission.PROBE:
+                self._given_up = self._tries >= self._policy.attempts and self._others_are_answered()
+                self._until += self._clock() - begun
+            raise
+
+    def _others_are_answered(self) -> bool:
+        """Whether the service does other work: then it is this call that it fails on."""
+        if self._works is None:
+            return False
+        try:
+            self._works()
+        except PipelineError:
+            return False
+        return True
 
 
 def _error_of(state: tenacity.RetryCallState) -> BaseException | None:

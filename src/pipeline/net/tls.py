@@ -22,6 +22,7 @@ import certifi
 import structlog
 
 from pipeline.errors import EngineRefused, SettingsError
+from pipeline.net.deadline import TlsSocket
 
 _BUNDLE_SETTING = "SSL_CA_BUNDLE"
 
@@ -148,6 +149,7 @@ def _name(parts: Any) -> str:  # noqa: ANN401  # ssl's own type for it is a unio
 @lru_cache(maxsize=8)
 def _checked(bundle: Path | None, pem: str) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=certifi.where())
+    context.sslsocket_class = TlsSocket
     context.set_alpn_protocols(["http/1.1"])
     if bundle is None:
         return context
@@ -169,6 +171,7 @@ def _unchecked() -> ssl.SSLContext:
         instead=f"SSL_VERIFY=true, and {_BUNDLE_SETTING} for a company's own authority",
     )
     context = ssl.create_default_context()
+    context.sslsocket_class = TlsSocket
     context.set_alpn_protocols(["http/1.1"])
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -72,6 +72,7 @@ from pipeline.stages.publish import (
     read_manifest,
     stale,
     strangers,
+    withdrawn,
 )
 from pipeline.stages.script import RULES
 from pipeline.underway import RESOURCES, Underway, died_at, showing
@@ -136,6 +137,8 @@ class EpisodePlan:
     to_come: tuple[str, ...] = ()
     """What follows that cannot be told before something is there to look into: `speech`, `mix`, `film`, `page`."""
     to_publish: tuple[str, ...] = ()
+    to_withdraw: tuple[str, ...] = ()
+    """Published files that the episode will not have any more, as far as that can be told."""
     edited: bool = False
     """The script is a person's own and is kept as it is."""
     seconds: float | None = None
@@ -155,7 +158,7 @@ class EpisodePlan:
 
     @property
     def nothing_to_do(self) -> bool:
-        return self.error is None and not self.to_make and not self.to_publish
+        return self.error is None and not self.to_make and not self.to_publish and not self.to_withdraw
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,8 +365,11 @@ class Studio:
             flow = episode(work.topic, work.slug, desk, edited=edited)
             outlook = look_through(flow, self.store.find, record.trail)
             to_publish: tuple[str, ...] = ()
-            if outlook.result is not None and not outlook.to_make:
-                to_publish = stale(outlook.result, self.folders.output / work.slug)
+            going: tuple[str, ...] = ()
+            if outlook.result is not None:
+                going = withdrawn(outlook.result, self.folders.output / work.slug)
+                if not outlook.to_make:
+                    to_publish = stale(outlook.result, self.folders.output / work.slug)
         except PipelineError as error:
             return EpisodePlan(work, error=error)
         return EpisodePlan(
@@ -371,6 +377,7 @@ class Studio:
             outlook.to_make,
             () if outlook.whole else self._desk.not_seen({verdict.step.rule.name for verdict in outlook.verdicts}),
             to_publish,
+            going,
             edited is not None,
             *self._estimate(outlook, work.topic),
             trail=outlook.trail,

@@ -12,6 +12,7 @@ from pipeline import report
 from pipeline.engines.choice import Choice
 from pipeline.net.tls import Tls
 from pipeline.ports import Illustrator
+from pipeline.stages.mix import Sound
 from pipeline.studio import Studio
 from pipeline.wiring import Workshop
 from tests.fakes.illustrator import FakeIllustrator
@@ -35,6 +36,11 @@ def project(tmp_path: Path) -> Path:
 def studio(folder: Path) -> Studio:
     # A model that says nothing of use: every fact is told in the notes' own words.
     return make_studio(folder, voice=FakeVoice(), writer=FakeWriter(lambda _: "No.", identity=SMALL))
+
+
+def shop_of(studio: Studio) -> Workshop:
+    drawn: Choice[Illustrator] = Choice(FakeIllustrator(), "cards", "named")
+    return Workshop(studio, Choice(FakeWriter([]), "w", "named"), Choice(FakeVoice(), "v", "named"), drawn, Tls())
 
 
 def edit(folder: Path) -> None:
@@ -123,12 +129,9 @@ def test_an_edit_that_lost_its_topic_is_said_with_the_way_to_use_it(
     assert said.startswith("kept: edited by hand, and its topic (input/log.md) is gone")
     assert "cp output/the-log/script.md output/EPISODE/script.md" in said
 
-    shop_studio = studio(project)
-    writer, voice = FakeWriter([]), FakeVoice()
-    drawn: Choice[Illustrator] = Choice(FakeIllustrator(), "cards", "named")
-    shop = Workshop(shop_studio, Choice(writer, "w", "named"), Choice(voice, "v", "named"), drawn, Tls())
+    shop = shop_of(studio(project))
     capsys.readouterr()
-    report.show_plan(shop_studio.plan(shop_studio.survey()), shop, as_json=False)
+    report.show_plan(shop.studio.plan(shop.studio.survey()), shop, as_json=False)
     assert "the-log: edited by hand, and its topic (input/log.md) is gone" in capsys.readouterr().out
 
 
@@ -137,3 +140,23 @@ def test_only_what_is_named_is_counted(project: Path) -> None:
     assert set(survey.finished) == {"bells", "the-log"}
     for name in ("bells", "input/bells.md"):
         assert report.narrowed(survey, [name]).finished == ("bells",)
+
+
+def test_a_plan_names_the_files_that_a_run_would_remove(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "input").mkdir()
+    (tmp_path / "input" / "log.md").write_text(LOG)
+
+    def with_sound(*, flac: bool) -> Studio:
+        return make_studio(
+            tmp_path, voice=FakeVoice(), writer=FakeWriter([]), sound=Sound(flac=flac), fingerprint=str(flac)
+        )
+
+    assert run_all(with_sound(flac=True)) == {"the-log": None}
+    fewer = with_sound(flac=False)
+    plan = fewer.plan(fewer.survey())
+    report.show_plan(plan, shop_of(fewer), as_json=True)
+    assert json.loads(capsys.readouterr().out)["episodes"][0]["remove"] == ["audio.flac"]
+    report.show_plan(plan, shop_of(fewer), as_json=False)
+    assert "remove from output/: audio.flac" in capsys.readouterr().out
+    assert run_all(with_sound(flac=False)) == {"the-log": None}
+    assert not (tmp_path / "output" / "the-log" / "audio.flac").exists()

@@ -70,4 +70,4 @@ def test_an_episode_that_cannot_be_shown_is_named_and_the_command_says_so_in_its
     (project / "output" / "spoilt").mkdir()
     (project / "output" / "spoilt" / "manifest.json").write_text("{")
     assert run_command_line(["feed"]) == 1
-    assert "not shown: spoilt" in capsys.readouterr().err
+    assert "not shown on the page and in the feed: spoilt" in capsys.readouterr().err

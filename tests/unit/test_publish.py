@@ -10,7 +10,7 @@ import pytest
 from pipeline.build.recipe import Rule, Step
 from pipeline.build.store import Damaged, Store
 from pipeline.errors import InputError
-from pipeline.stages.publish import MANIFEST, Edition, Piece, digest_on_disk, publish, stale, verify
+from pipeline.stages.publish import MANIFEST, Edition, Piece, digest_on_disk, publish, stale, verify, withdrawn
 
 RULE = Rule("test", 1, "cpu")
 
@@ -96,6 +96,31 @@ def test_what_is_no_longer_part_of_the_episode_goes_unless_someone_changed_it(st
     assert sorted(path.name for path in folder.iterdir()) == ["cover.png", MANIFEST, "notes.txt", "script.md"]
 
 
+def test_what_publishing_would_remove_is_known_before(store: Store, folder: Path) -> None:
+    first = edition(store, script_md=b"# Moon", audio_mp3=b"sound", video_mp4=b"film", audio_flac=b"more")
+    publish(first, folder, ours=ours(first))
+    (folder / "audio.flac").write_bytes(b"somebody's")
+    fewer = edition(store, script_md=b"# Moon", audio_mp3=b"sound")
+    assert withdrawn(fewer, folder) == ("video.mp4",)
+    assert withdrawn(first, folder) == ()
+    before = set(folder.iterdir())
+    publish(fewer, folder, ours=ours(first))
+    assert before - set(folder.iterdir()) == {folder / "video.mp4"}
+
+
+@pytest.mark.parametrize("name", ["audio.mp3", MANIFEST])
+def test_a_link_in_the_place_of_a_file_gives_way_and_what_it_leads_to_stays(
+    store: Store, folder: Path, name: str, tmp_path: Path
+) -> None:
+    first = edition(store, script_md=b"# Moon", audio_mp3=b"sound")
+    publish(first, folder, ours=ours(first))
+    (folder / name).rename(tmp_path / "away")
+    (folder / name).symlink_to(tmp_path / "away")
+    assert publish(first, folder, ours=ours(first)).written == (name,)
+    assert not (folder / name).is_symlink()
+    assert (tmp_path / "away").read_bytes() == (folder / name).read_bytes()
+
+
 def test_a_damaged_artifact_is_not_published(store: Store, folder: Path) -> None:
     first = edition(store, audio_mp3=b"sound")
     key = first.pieces["audio.mp3"].artifact.key
@@ -115,6 +140,18 @@ def test_a_damaged_artifact_is_not_published(store: Store, folder: Path) -> None
         (
             lambda f: (f / "audio.mp3").unlink() or (f / "audio.mp3").mkdir(),
             "audio.mp3 cannot be read: it is no plain file",
+        ),
+        (
+            lambda f: (f / "audio.mp3").rename(f / ".away") and (f / "audio.mp3").symlink_to(".away"),
+            "audio.mp3 is a link, and not the file itself",
+        ),
+        (
+            lambda f: f.rename(f.with_name("away")) and f.symlink_to("away"),
+            "its folder is a link, which is not followed; put the folder itself there",
+        ),
+        (
+            lambda f: (f / MANIFEST).rename(f / ".away") and (f / MANIFEST).symlink_to(".away"),
+            "manifest.json is a link, and not the file itself",
         ),
         (lambda f: (f / MANIFEST).unlink(), "manifest.json is missing"),
         (lambda f: (f / MANIFEST).write_text("{"), "manifest.json cannot be read: it is damaged"),

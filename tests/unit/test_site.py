@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from io import BytesIO
+from itertools import product
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -21,6 +23,7 @@ from pipeline.media import page
 from pipeline.media.page.words import words_for
 from pipeline.site.entries import entries_of
 from pipeline.site.feed import Channel, Earlier, check_base_url, earlier, episode_guid, podcast_guid, render
+from pipeline.site.own import signed
 
 CHANNEL = Channel(
     "Small talks", "Short and true.", "en-US", "https://example.org/podcast",
@@ -248,12 +251,13 @@ def test_what_is_no_feed_of_ours_tells_nothing(feed: bytes) -> None:
         ("Fri, 31 Dec 9999 23:00:00 -1400", "Sat, 21 Nov 2026 06:45:11 +0000"),
     ],
 )
-def test_a_feed_that_somebody_edited_gives_way_to_a_new_one(tmp_path: Path, told: str, shown: str) -> None:
+def test_an_earlier_feed_with_odd_dates_gives_way_to_a_new_one(tmp_path: Path, told: str, shown: str) -> None:
     publish(tmp_path, "one")
     publish(tmp_path, "two")
     guid = episode_guid("input/one.md")
     item = f"<item><guid>{guid}</guid><pubDate>{told}</pubDate></item>"
-    (tmp_path / "feed.xml").write_text(f"<rss><channel><link>http://[x/</link>{item}</channel></rss>")
+    feed = f"<rss><channel><link>http://[x/</link>{item}</channel></rss>\n"
+    (tmp_path / "feed.xml").write_bytes(signed("feed.xml", feed.encode()))
     assert "feed.xml" in site.bring_up_to_date(tmp_path, CHANNEL).written
     dates = {item.findtext("guid"): item.findtext("pubDate") for item in ET.parse(tmp_path / "feed.xml").iter("item")}
     assert dates[str(guid)] == shown
@@ -327,6 +331,10 @@ def test_nothing_that_a_title_holds_becomes_markup(tmp_path: Path) -> None:
             "bytes without end",
             lambda folder: _change(folder, files={"audio.mp3": {"bytes": float("inf"), "sha256": ""}}),
         ),
+        ("seconds below nothing", lambda folder: _change(folder, audio={"seconds": -1.0})),
+        ("words below nothing", lambda folder: _change(folder, script={"words": -1})),
+        ("half a word", lambda folder: _change(folder, script={"words": 1.5})),
+        ("bytes below nothing", lambda folder: _change(folder, files={"audio.mp3": {"bytes": -1, "sha256": ""}})),
         ("a date that is none", lambda folder: _change(folder, date="someday")),
     ],
 )
@@ -339,12 +347,22 @@ def test_a_broken_episode_is_named_and_the_others_are_shown(tmp_path: Path, name
     assert "broken" in (tmp_path / "index.html").read_text()
 
 
-def test_links_and_other_folders_are_left_alone(tmp_path: Path) -> None:
+def test_an_episode_that_is_a_link_is_not_read_and_said(tmp_path: Path) -> None:
     publish(tmp_path, "good")
     outside = publish(tmp_path.parent / f"{tmp_path.name}-outside", "secret")
     (tmp_path / "linked").symlink_to(outside)
+    done = site.bring_up_to_date(tmp_path, CHANNEL)
+    assert (done.episodes, [one.slug for one in done.hidden]) == (1, ["linked"])
+    assert "its folder is a link" in done.hidden[0].why
+    assert "Secret" not in (tmp_path / "index.html").read_text()
+
+
+def test_other_folders_and_links_are_left_alone(tmp_path: Path) -> None:
+    publish(tmp_path, "good")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("mine")
+    (tmp_path / "also-mine").symlink_to(tmp_path / "mine")
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
     done = site.bring_up_to_date(tmp_path, CHANNEL)
     assert (done.episodes, done.hidden) == (1, ())
 
@@ -555,3 +573,65 @@ def test_a_day_is_written_as_people_write_it(language: str, written: str) -> Non
     item = page.IndexItem("a", "A", "en", date(2026, 2, 3), 9.0, "")
     html = page.index_page(page.IndexPage("All", "", language, (item,))).decode()
     assert f'<time datetime="2026-02-03" lang="{words_for(language).language}">{written}</time>' in html
+
+
+# -- what a person put there -------------------------------------------------------------------------------------------
+
+OURS = ("assets/site.css", "assets/player.js", "feed.xml", "index.html")
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_file_that_was_not_made_here_is_left_alone_and_said(tmp_path: Path, name: str) -> None:
+    publish(tmp_path, "one")
+    (tmp_path / "assets").mkdir()
+    (tmp_path / name).write_text("mine\n")
+    done = site.bring_up_to_date(tmp_path, CHANNEL)
+    assert (tmp_path / name).read_text() == "mine\n"
+    assert set(done.written) == set(OURS) - {name}
+    assert [remark for remark in done.remarks if f"output/{name} is left alone" in remark]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_file_is_a_person_s_own_once_it_has_been_changed(tmp_path: Path, name: str) -> None:
+    publish(tmp_path, "one")
+    site.bring_up_to_date(tmp_path, CHANNEL)
+    whole = (tmp_path / name).read_text()
+    (tmp_path / name).write_text(changed := whole.replace("e", "E", 1))
+    publish(tmp_path, "two")
+    done = site.bring_up_to_date(tmp_path, CHANNEL)
+    assert (tmp_path / name).read_text() == changed
+    assert any(name in remark for remark in done.remarks)
+    (tmp_path / name).unlink()
+    assert name in site.bring_up_to_date(tmp_path, CHANNEL).written
+
+
+@pytest.mark.parametrize(("name", "there"), [*product(OURS, [True, False]), ("cover.png", False), ("cover.jpg", False)])
+def test_a_link_in_the_place_of_our_file_is_neither_replaced_nor_followed(
+    tmp_path: Path, name: str, there: bool
+) -> None:
+    output = tmp_path / "output"
+    publish(output, "one")
+    (output / "assets").mkdir()
+    (output / name).symlink_to(tmp_path / "elsewhere")
+    if there:
+        (tmp_path / "elsewhere").write_text("mine")
+    done = site.bring_up_to_date(output, replace(CHANNEL, image=""))
+    assert (output / name).is_symlink()
+    assert (tmp_path / "elsewhere").exists() == there
+    assert any(name in remark and "link" in remark for remark in done.remarks), done.remarks
+
+
+def test_nothing_is_written_through_a_folder_that_is_a_link(tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    output.mkdir()
+    (tmp_path / "mine").mkdir()
+    (output / "assets").symlink_to(tmp_path / "mine")
+    done = site.bring_up_to_date(output, CHANNEL)
+    assert list((tmp_path / "mine").iterdir()) == []
+    assert any("assets is a link" in remark for remark in done.remarks)
+
+
+def test_a_pipe_in_the_place_of_our_file_holds_nothing_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "index.html")
+    done = site.bring_up_to_date(tmp_path, CHANNEL)
+    assert any("index.html" in remark for remark in done.remarks)

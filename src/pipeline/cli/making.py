@@ -36,7 +36,7 @@ def run(
             for outcome in studio.run(survey, screen.event):
                 screen.outcome(outcome, studio.failures.of(outcome.name))
         totals = screen.end()
-        site.bring_up_to_date(studio.folders.output, wiring.channel_of(loaded.settings))
+        report.show_site(site.bring_up_to_date(studio.folders.output, wiring.channel_of(loaded.settings)))
         if stop.is_set():
             raise Interrupted
         return Status.SOME_FAILED if totals.failed or totals.refused else Status.DONE

@@ -23,7 +23,7 @@ def feed(
     project: Project = None,
 ) -> int:
     """Write output/feed.xml, index.html and cover.png for where they will be published. Every run does so too."""
-    from pipeline import site, wiring
+    from pipeline import report, site, wiring
     from pipeline.settings import load
 
     place = find_project(project)
@@ -46,8 +46,5 @@ def feed(
     else:
         noun = "episode" if done.episodes == 1 else "episodes"
         typer.echo(f"{channel.feed_url}: {done.episodes} {noun}; {', '.join(done.written) or 'nothing had changed'}.")
-        for remark in done.remarks:
-            typer.echo(f"  {remark}", err=True)
-        for one in done.hidden:
-            typer.echo(f"  not shown: {one.slug}: {one.why}", err=True)
+        report.show_site(done)
     return Status.SOME_FAILED if done.hidden else Status.DONE

@@ -97,8 +97,12 @@ def _make(place: Path, stop: Event) -> Made:
             log.error("episode_failed", episode=outcome.name, **_facts(outcome.error))
             if studio.is_set_aside(outcome.name):
                 log.error("episode_set_aside", episode=outcome.name, todo=f"pipeline retry {outcome.name}")
-    site.bring_up_to_date(studio.folders.output, wiring.channel_of(loaded.settings))
+    above = site.bring_up_to_date(studio.folders.output, wiring.channel_of(loaded.settings))
     if made or failed:
+        for hidden in above.hidden:
+            log.warning("episode_not_shown", episode=hidden.slug, what=hidden.why)
+        for remark in above.remarks:
+            log.warning("site_remark", what=remark)
         log.info("round_done", made=made, failed=len(failed), refused=len(survey.refused))
     return Made(made, len(failed), any(isinstance(error, EngineUnavailable | StoreError) for error in failed))
 

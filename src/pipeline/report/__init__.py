@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline.report.above import show_site
 from pipeline.report.answers import (
     narrowed,
     show_catalogue,
@@ -27,6 +28,7 @@ __all__ = [
     "show_retried",
     "show_rewritten",
     "show_settings",
+    "show_site",
     "show_status",
     "show_verification",
     "show_voices",

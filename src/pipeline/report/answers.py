@@ -154,6 +154,8 @@ def _show_episode(out: Output, episode: EpisodePlan) -> None:
         out.say(f"  then {named}, as far as what they are made of changes", style="dim")
     if episode.to_publish:
         out.say(f"  publish: {publishing(episode.to_publish)}")
+    if episode.to_withdraw:
+        out.say(f"  remove from output/: {', '.join(episode.to_withdraw)}, no longer asked for")
 
 
 def _plan_facts(plan: Plan, shop: Workshop) -> dict[str, object]:
@@ -176,6 +178,7 @@ def _plan_facts(plan: Plan, shop: Workshop) -> dict[str, object]:
                 "seconds": episode.seconds,
                 "to_come": list(episode.to_come),
                 "publish": list(episode.to_publish),
+                "remove": list(episode.to_withdraw),
                 "make": [
                     {
                         "stage": verdict.step.place,

@@ -1,6 +1,7 @@
 """What stands above the episodes: the page of all of them, the podcast feed, and what their pages share.
 
-Made from what is published and nothing else, so that it is right after any crash; only what differs is written.
+Made from what is published and nothing else, so that it is right after any crash; only what differs is written, and
+nothing over what a person put there.
 """
 
 from __future__ import annotations
@@ -10,20 +11,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from pipeline.errors import StoreError
-from pipeline.files import make_folder, open_plain, write_whole
+from pipeline.files import make_folder, write_whole
 from pipeline.media import page
 from pipeline.media.colour import hue_of
 from pipeline.site.cover import bring_cover
 from pipeline.site.entries import Entry, Hidden, entries_of
 from pipeline.site.feed import Channel, check_base_url, earlier, episode_guid, render
+from pipeline.site.own import found, signed
 
 __all__ = ["Channel", "Hidden", "Site", "bring_up_to_date", "check_base_url"]
 
 FEED = "feed.xml"
 INDEX = "index.html"
-# An unreadable or foreign feed is not kept; ours with ten thousand episodes has 30 MB.
-_MOST_FEED_BYTES = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ class Site:
     """Paths below `output/`."""
     hidden: tuple[Hidden, ...]
     remarks: tuple[str, ...] = ()
-    """What podcast directories may not take."""
+    """What podcast directories may not take, and which files of a person's stand where ours would."""
 
 
 def bring_up_to_date(output: Path, channel: Channel) -> Site:
@@ -51,15 +50,18 @@ def bring_up_to_date(output: Path, channel: Channel) -> Site:
         remarks += [cover.remark] if cover.remark else []
     entries, hidden = entries_of(output)
     files: dict[str, bytes] = {f"assets/{name}": page.asset(name) for name in page.ASSETS}
-    before = {name: _read(output / name) for name in (*files, FEED, INDEX)}
-    told = earlier(before[FEED])
+    before = {name: found(output, name) for name in (*files, FEED, INDEX)}
+    told = earlier(before[FEED].data)
     entries = _as_they_came_out(entries, told.dates)
     files[FEED] = render(channel, entries, told)
     files[INDEX] = page.index_page(_index(channel, entries, {one.slug: one.why for one in hidden}))
-    changed = [name for name, data in files.items() if before[name] != data]
-    for name in changed:
-        write_whole(output / name, files[name])
-    return Site(len(entries), (*written, *changed), tuple(hidden), tuple(remarks))
+    for name, data in files.items():
+        if before[name].theirs:
+            remarks.append(before[name].theirs)
+        elif before[name].data != (whole := signed(name, data)):
+            write_whole(output / name, whole)
+            written.append(name)
+    return Site(len(entries), tuple(written), tuple(hidden), tuple(remarks))
 
 
 def _as_they_came_out(entries: list[Entry], dates: Mapping[str, datetime]) -> list[Entry]:
@@ -96,11 +98,3 @@ def _index(channel: Channel, entries: list[Entry], hidden: Mapping[str, str]) ->
         address=channel.public_url,
         hue=hue_of(channel.title),
     )
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with open_plain(path) as file:
-            return file.read(_MOST_FEED_BYTES)
-    except (FileNotFoundError, StoreError):
-        return b""

@@ -83,7 +83,7 @@ class _Unfit(Exception):
 def entries_of(output: Path, slugs: Iterable[str] | None = None) -> tuple[list[Entry], list[Hidden]]:
     """Every episode below `output`, newest first, and what cannot be shown.
 
-    Reads the manifests and the small files beside them; never a link, never anything outside.
+    Reads the manifests and the small files beside them; never through a link, never anything outside.
     """
     found: list[Entry] = []
     hidden: list[Hidden] = []
@@ -91,6 +91,9 @@ def entries_of(output: Path, slugs: Iterable[str] | None = None) -> tuple[list[E
         folder = output / slug
         if not (folder / "manifest.json").is_file():
             continue  # somebody's own folder
+        if folder.is_symlink():
+            hidden.append(Hidden(slug, "its folder is a link, which is not followed; put the folder itself there"))
+            continue
         try:
             found.append(_entry(slug, folder))
         except _Unfit as error:
@@ -102,9 +105,7 @@ def entries_of(output: Path, slugs: Iterable[str] | None = None) -> tuple[list[E
 def _folders(output: Path) -> list[str]:
     try:
         with os.scandir(output) as places:
-            return sorted(
-                place.name for place in places if place.is_dir(follow_symlinks=False) and not place.name.startswith(".")
-            )
+            return sorted(place.name for place in places if place.is_dir() and not place.name.startswith("."))
     except FileNotFoundError:
         return []
 
@@ -114,7 +115,9 @@ def _entry(slug: str, folder: Path) -> Entry:
     if facts.get("format") != _FORMAT:
         raise _Unfit("its manifest is of another format")
     try:
-        files = {name: File(name, int(about["bytes"]), str(about["sha256"])) for name, about in facts["files"].items()}
+        files = {
+            name: File(name, _count(about["bytes"]), str(about["sha256"])) for name, about in facts["files"].items()
+        }
         if "audio.mp3" not in files or any(Path(name).name != name for name in files):
             raise _Unfit("its manifest names no sound")
         given = facts.get("date")
@@ -129,7 +132,7 @@ def _entry(slug: str, folder: Path) -> Entry:
             date=date if date.tzinfo else date.replace(tzinfo=UTC),
             dated=bool(given),
             seconds=_seconds(facts["audio"]["seconds"]),
-            words=int(facts["script"]["words"]),
+            words=_count(facts["script"]["words"]),
             notice=_text(facts["ai_generated"]["notice"]),
             summary=_text(facts.get("summary", "")),
             files=files,
@@ -151,6 +154,13 @@ def _seconds(value: float) -> float:
     if not math.isfinite(seconds) or seconds < 0:
         raise ValueError(f"{value!r} is no time")
     return seconds
+
+
+def _count(value: object) -> int:
+    """How many there are of something."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"{value!r} is no number of things")
+    return value
 
 
 def _text(value: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,10 +94,24 @@ class Published:
 
 def stale(edition: Edition, folder: Path) -> tuple[str, ...]:
     """The files in `folder` that are not what the edition says. Reads, changes nothing."""
-    wrong = [name for name, entry in edition.entries.items() if digest_on_disk(folder / name) != entry["sha256"]]
-    if digest_on_disk(folder / MANIFEST) != edition.manifest_sha256:
-        wrong.append(MANIFEST)
-    return tuple(wrong)
+    wanted = {name: str(entry["sha256"]) for name, entry in edition.entries.items()}
+    wanted[MANIFEST] = edition.manifest_sha256
+    return tuple(name for name, sha256 in wanted.items() if _is_stale(folder / name, sha256))
+
+
+def _is_stale(path: Path, sha256: str) -> bool:
+    """A link is no published file, whatever it leads to: what is carried away with the folder is the link. A person may
+    keep a script elsewhere.
+    """
+    return digest_on_disk(path) != sha256 or (path.is_symlink() and path.name != SCRIPT)
+
+
+def withdrawn(edition: Edition, folder: Path) -> tuple[str, ...]:
+    """The files that publishing would remove: an earlier edition has them and this one has not (a film that is no
+    longer asked for), and they are as they were published. Reads, changes nothing; also of an edition that is yet to
+    be made. Raises StoreError.
+    """
+    return tuple(_going(folder, _trusted_manifest(folder), {*edition.pieces, *edition.fixed}))
 
 
 def publish(edition: Edition, folder: Path, *, ours: Collection[str]) -> Published:
@@ -132,7 +146,9 @@ def publish(edition: Edition, folder: Path, *, ours: Collection[str]) -> Publish
         for name in sorted(staged, key=lambda name: (name == MANIFEST, name != SCRIPT, name)):
             if name == MANIFEST:
                 # While the old manifest still stands: it alone says what was published once and is no more.
-                _withdraw(folder, before, edition.entries)
+                for gone in _going(folder, before, edition.entries.keys()):
+                    with suppress(OSError):
+                        (folder / gone).unlink()
             try:
                 settle(staged[name], folder / name)
             except OSError as error:
@@ -189,6 +205,10 @@ def look_at(folder: Path, *, but: Collection[str] = (), published: Collection[st
     elsewhere to have been published here: by it a manifest is found out whose digest was formed anew. None of them
     is no knowledge.
     """
+    if folder.is_symlink():
+        return Look(0, ("its folder is a link, which is not followed; put the folder itself there",))
+    if (folder / MANIFEST).is_symlink():
+        return Look(0, (f"{MANIFEST} is a link, and not the file itself",))
     try:
         data = _bytes_of(folder / MANIFEST)
         found = manifest.read(data)
@@ -244,7 +264,9 @@ def _faults_of(folder: Path, name: str, entry: object) -> Iterable[str]:
         return
     except OSError:  # gone between one look and the next
         found = None
-    if found is None:
+    if (folder / name).is_symlink() and name != SCRIPT:
+        yield f"{name} is a link, and not the file itself"
+    elif found is None:
         yield f"{name} is missing"
     elif not isinstance(entry, dict) or (found, length) != (entry.get("sha256"), entry.get("bytes")):
         yield f"{name} is not what the manifest says"
@@ -288,14 +310,13 @@ def _keep_off_edits(script: Path, ours: Collection[str]) -> None:
         )
 
 
-def _withdraw(folder: Path, before: Mapping[str, Any], entries: Mapping[str, object]) -> None:
-    """Remove files that an earlier edition published and this one does not have (FLAC switched off), as long as
-    they are still what was published.
+def _going(folder: Path, before: Mapping[str, Any], names: Collection[str]) -> Iterator[str]:
+    """The files that an earlier edition published and this one does not have (FLAC switched off), as long as they are
+    still what was published.
     """
     files = before.get("files")
     for name, entry in (files if isinstance(files, dict) else {}).items():
-        if name in entries or name in {SCRIPT, MANIFEST} or not isinstance(entry, dict) or not _is_file_name(name):
+        if name in names or name in {SCRIPT, MANIFEST} or not isinstance(entry, dict) or not _is_file_name(name):
             continue
         if digest_on_disk(folder / name) == entry.get("sha256"):
-            with suppress(OSError):
-                (folder / name).unlink()
+            yield name

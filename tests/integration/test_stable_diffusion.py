@@ -77,6 +77,28 @@ def test_every_server_that_speaks_the_routes_is_named_and_draws(family: str) -> 
     assert (picture.seed, picture.attempts) == (41, 1)
 
 
+class Leaves(FakeA1111):
+    """Once, from its second route on, nobody is behind what stands before it."""
+
+    is_away = True
+
+    def answer(self, method: str, path: str, body: bytes) -> a1111.Reply:
+        reply = super().answer(method, path, body)
+        if self.is_away and path.endswith(("/version", "/memory", "/sd-modules", "/capabilities")):
+            return a1111.Reply(502, b"<html>Bad gateway</html>")
+        return reply
+
+
+def test_a_server_that_goes_while_it_is_looked_at_is_not_taken_for_another_kind() -> None:
+    fake = Leaves("Forge")
+    with serving(fake) as url:
+        engine = illustrator(url)
+        with pytest.raises(EngineUnavailable):
+            engine.describe()
+        fake.is_away = False
+        assert engine.describe().details["contract"] == "Forge"
+
+
 def test_a_request_spells_out_all_that_changes_the_picture(fake: FakeA1111, url: str) -> None:
     illustrator(url, sampler="dpm++ 2m", scheduler="Karras", guidance=5.5).draw(REQUEST)
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
-import random
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from threading import Event
 
 import pytest
@@ -16,9 +13,8 @@ from pipeline.errors import EngineRefused, EngineUnavailable, Interrupted
 from pipeline.net.breaker import Back, Breaker, Change, Outage
 from pipeline.net.circuit import Admission, Circuit, Rests
 from pipeline.net.retry import Policy, call
+from tests.fakes.callers import DOWN, Callers, Service
 from tests.fakes.shared_time import SharedTime
-
-DOWN = EngineUnavailable("nobody answers", where="Piper at http://127.0.0.1:5000", hint="Start it.")
 
 
 # -- the circuit -------------------------------------------------------------------------------------------------
@@ -184,137 +180,22 @@ def test_each_change_is_told_once() -> None:
 # -- outages -----------------------------------------------------------------------------------------------------
 
 
-@dataclass
-class Service:
-    """Answers after a while, but between two times: then it refuses at once, or says nothing till a deadline."""
-
-    time: SharedTime
-    away_from: float
-    back_at: float
-    takes_seconds: float = 0.5
-    silent_seconds: float = 0.0
-    called: list[float] = field(default_factory=list)
-    answered: list[float] = field(default_factory=list)
-    """When the calls began that were answered."""
-
-    def __call__(self) -> str:
-        begun = self.time.now
-        self.called.append(begun)
-        if not self.away_from <= begun < self.back_at:
-            self.time.sleep(self.takes_seconds)
-            if not begun < self.away_from <= self.time.now:
-                self.answered.append(begun)
-                return "answer"
-        elif self.silent_seconds:
-            self.time.sleep(self.silent_seconds)
-        raise DOWN
-
-    @property
-    def called_while_away(self) -> int:
-        return sum(self.away_from <= at < self.back_at for at in self.called)
-
-
-@dataclass
-class Outages:
-    """Many tasks on a few threads, each with one call to make."""
-
-    service: Service
-    policy: Policy = field(default_factory=Policy)
-    seed: int = 0
-    told: list[Change] = field(default_factory=list)
-    retried: int = 0
-    ended: list[str] = field(default_factory=list)
-
-    def run(self, tasks: int, threads: int) -> None:
-        time = self.service.time
-        breaker = Breaker("voice", on_change=self.told.append, clock=time, pause=time.pause, look_seconds=float("inf"))
-        left = iter(range(tasks))
-        lock = threading.Lock()
-        draw = random.Random(self.seed)
-
-        def uniform(low: float, high: float) -> float:
-            with lock:
-                return draw.uniform(low, high)
-
-        def work() -> None:
-            while True:
-                with lock:
-                    if next(left, None) is None:
-                        return
-                try:
-                    ended = call(
-                        self.service,
-                        service="voice",
-                        policy=self.policy,
-                        stop=Event(),
-                        breaker=breaker,
-                        sleep=time.sleep,
-                        clock=time,
-                        draw=uniform,
-                        on_retry=lambda _: None,
-                    )
-                except EngineUnavailable as error:
-                    ended = error.what
-                with lock:
-                    self.ended.append(ended)
-
-        time.run([work] * threads)
-
-
-@pytest.mark.parametrize("silent", [0.0, 5.0], ids=["refuses", "says nothing"])
-@pytest.mark.parametrize("away_from", [0.0, 20.0], ids=["from the start", "in the middle"])
-@pytest.mark.parametrize("threads", [1, 4, 64])
-def test_in_ten_minutes_a_service_that_is_down_is_called_thirty_times_at_most(
-    threads: int, away_from: float, silent: float
-) -> None:
-    service = Service(SharedTime(), away_from, away_from + 600.0, takes_seconds=2.0, silent_seconds=silent)
-    outages = Outages(service)
-    outages.run(tasks=12 * threads, threads=threads)
-
-    assert outages.ended == ["answer"] * 12 * threads
-    assert service.called_while_away <= 30
-    assert sum(isinstance(change, Outage) and change.is_new for change in outages.told) == 1
-    assert sum(isinstance(change, Back) for change in outages.told) == 1
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_a_service_that_is_back_is_used_again_within_one_rest_and_five_seconds(seed: int) -> None:
-    drawn = random.Random(seed)
-    away_from = drawn.uniform(0, 30)
-    service = Service(
-        SharedTime(),
-        away_from,
-        away_from + drawn.uniform(1, 1500),
-        takes_seconds=drawn.uniform(1, 20),
-        silent_seconds=drawn.choice([0.0, 0.0, 5.0]),
-    )
-    outages = Outages(service, seed=seed)
-    threads = drawn.randint(1, 12)
-    tasks = threads * math.ceil(40 / service.takes_seconds)  # they are at it when it goes away
-    outages.run(tasks, threads)
-
-    assert outages.ended == ["answer"] * tasks
-    rest = [change.next_try_seconds for change in outages.told if isinstance(change, Outage)][-1]
-    again = min(at for at in service.answered if at >= service.back_at)
-    assert again - service.back_at <= rest + 5
-
-
 def test_a_service_that_stays_away_is_waited_for_once_and_not_once_for_each_task() -> None:
     service = Service(SharedTime(), 0.0, float("inf"))
-    outages = Outages(service, Policy(wait_seconds=1800.0))
-    outages.run(tasks=200, threads=4)
+    callers = Callers(service, Policy(wait_seconds=1800.0))
+    callers.run(tasks=200, threads=4)
 
-    assert len(outages.ended) == 200
-    assert set(outages.ended) == {"nobody answers, for 30 min now, which is as long as is waited"}
+    assert len(callers.ended) == 200
+    assert set(callers.ended) == {"nobody answers, for 30 min now, which is as long as is waited"}
     assert service.time.now < 1800 + 60 + 5
     assert len(service.called) <= 3 + 1800 / 60 + 10
 
 
 def test_without_patience_nothing_waits() -> None:
     service = Service(SharedTime(), 0.0, float("inf"))
-    outages = Outages(service, Policy(wait_seconds=0.0))
-    outages.run(tasks=20, threads=2)
-    assert outages.ended == ["nobody answers"] * 20
+    callers = Callers(service, Policy(wait_seconds=0.0))
+    callers.run(tasks=20, threads=2)
+    assert callers.ended == ["nobody answers"] * 20
     assert service.time.now < 10
 
 

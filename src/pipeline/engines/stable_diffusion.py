@@ -462,14 +462,22 @@ class StableDiffusion:
             tells_progress=isinstance(self._optional("/progress?skip_current_image=true"), dict),
         )
 
+    def _told(self, path: str) -> Answer:
+        """What a server says at a path that it need not have. Raises EngineUnavailable where nobody is behind it."""
+        answer = self._telling.ask("GET", path)
+        # What stands before a server that is away says so of every path: it would be taken for another kind of server.
+        if answer.status in (502, 503, 504):
+            self._telling.accept(answer)
+        return answer
+
     def _is_ours(self) -> bool:
-        answer = self._telling.ask("GET", "/health")
+        answer = self._told("/health")
         said = _json(answer.body) if answer.ok else None
         return isinstance(said, dict) and said.get("service") == _OURS
 
     def _telltale(self) -> Contract:
         for path, contract in _TELLTALES:
-            if self._telling.ask("GET", path).ok:
+            if self._told(path).ok:
                 return contract
         return Contract.OTHER
 

@@ -42,8 +42,10 @@ class FakeIllustrator:
         if failure is not None:
             raise failure
         column = [(request.seed >> shift & 255, 64 + row % 128, 128) for row, shift in enumerate([0, 8, 16, 24] * 4)]
-        picture = Image.new("RGB", (1, len(column)))
-        picture.putdata(column)
+        # With a palette, as drawings have: a cover is made, made small and written in a tenth of the time.
+        picture = Image.new("P", (1, len(column)))
+        picture.putpalette([level for colour in column for level in colour])
+        picture.putdata(range(len(column)))
         file = io.BytesIO()
         picture.resize((request.width, request.height), Image.Resampling.NEAREST).save(file, "PNG", compress_level=1)
         return Picture(file.getvalue(), request.width, request.height, request.seed)

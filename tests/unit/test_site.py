@@ -295,6 +295,9 @@ def test_values_have_the_lengths_that_apps_take(tmp_path: Path) -> None:
         ("https://example.org/?x=1", False),
         ("https://me:secret@example.org", False),
         ("file:///home/me/output", False),
+        ("http://[x/", False),
+        ("http://example.org:port/", False),
+        ("http://example.org:99999/", False),
     ],
 )
 def test_a_base_address_is_a_folder_of_the_web(url: str, fine: bool) -> None:

@@ -310,11 +310,14 @@ def _is_address(host: str) -> bool:
 
 def _split_credentials(url: str, name: str) -> tuple[str, str]:
     """The address without user and password or a slash at its end, and the Authorization header for them."""
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise SettingsError([f"the address of {name} has no usable port ({error})"]) from error
+        # Without the exception's words, which may hold what was meant for a password.
+        raise SettingsError(
+            [f"the address of {name} has no usable host and port"], hint="Write it as http://host:port"
+        ) from error
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise SettingsError(
             [f"the address of {name} cannot be used: {url.rpartition('@')[2]!r}"], hint="Write it as http://host:port"

@@ -222,7 +222,11 @@ class _Feed(Rss201rev2Feed):  # type: ignore[misc]  # feedgenerator has no types
 
 def check_base_url(url: str) -> str:
     """What is wrong with a public address; empty where nothing is."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return "it has no usable host and port"
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         return "it must be a whole address, such as https://example.org/podcast"
     if parts.query or parts.fragment:

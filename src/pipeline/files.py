@@ -10,7 +10,7 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from io import BufferedReader
 from pathlib import Path
@@ -112,6 +112,29 @@ def _write_all(descriptor: int, data: bytes) -> None:
 def settle(part: Path, final: Path) -> None:
     """Give a finished, fsynced file its final name, and make the name itself durable. Raises OSError."""
     part.replace(final)
+    sync_folder(final.parent)
+
+
+# What a file system says that has no second names for a file: FAT, exFAT, some network mounts.
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EACCES}
+
+
+def settle_new(part: Path, final: Path, *, link: Callable[[Path, Path], None] = os.link) -> None:
+    """As `settle`, where nothing lies under the final name, not even a link that leads nowhere. Raises FileExistsError,
+    and then `part` is still there; OSError.
+    """
+    try:
+        link(part, final)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(final):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(final)) from error
+        settle(part, final)
+        return
+    part.unlink()
     sync_folder(final.parent)
 
 

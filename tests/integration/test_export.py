@@ -327,6 +327,65 @@ def test_a_folder_in_the_way_is_told_and_the_others_go_on(output: Path, tmp_path
     assert tide.whole
 
 
+def appearing(path: Path, data: bytes = b"my own") -> Callable[[str, int], Callable[[int], None]]:
+    """A progress that puts a person's file in the place of the one that is being made."""
+
+    def show(title: str, total: int) -> Callable[[int], None]:
+        del title, total
+
+        def tick(count: int) -> None:
+            del count
+            path.unlink(missing_ok=True)
+            path.write_bytes(data)
+
+        return tick
+
+    return show
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["nothing", "our own"])
+def test_a_file_that_appears_while_it_is_made_is_left_alone(before: bool, output: Path, tmp_path: Path) -> None:
+    away = tmp_path / "away"
+    if before:
+        export(output, away, "moon", sounds=("mp3",))
+        publish(output, "moon", seconds=3.0)
+    path = away / "Moon (moon).mp3"
+    done = export(output, away, "moon", sounds=("mp3",), show=appearing(path))
+    assert outcomes(done) == ["kept"]
+    assert path.read_bytes() == b"my own"
+    assert sorted(one.name for one in away.iterdir() if one.name.startswith(".part")) == []
+    assert outcomes(export(output, away, "moon", sounds=("mp3",), force=True)) == ["made"]
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["leads somewhere", "leads nowhere"])
+def test_a_link_in_the_place_of_a_file_is_left_alone(there: bool, output: Path, tmp_path: Path) -> None:
+    away = tmp_path / "away"
+    away.mkdir()
+    if there:
+        (tmp_path / "mine").write_bytes(b"my own")
+    path = away / "Moon (moon).mp3"
+    path.symlink_to(tmp_path / "mine")
+    assert outcomes(export(output, away, "moon", sounds=("mp3",))) == ["kept"]
+    assert path.is_symlink()
+    assert outcomes(export(output, away, "moon", sounds=("mp3",), force=True)) == ["made"]
+    assert not path.is_symlink()
+    assert (tmp_path / "mine").exists() == there
+
+
+@pytest.mark.parametrize("linked", ["Moon (moon)", "Moon (moon)/moon"])
+def test_nothing_is_unpacked_through_a_link(linked: str, output: Path, tmp_path: Path) -> None:
+    away, mine = tmp_path / "away", tmp_path / "mine"
+    mine.mkdir()
+    (away / linked).parent.mkdir(parents=True)
+    (away / linked).symlink_to(mine)
+    for force in (False, True):
+        moon, tide = export(output, away, pack="folder", force=force)
+        assert "a link stands where a folder is needed" in moon.problem
+        assert linked in moon.problem
+        assert tide.whole
+        assert list(mine.iterdir()) == []
+
+
 # -- what is not exported --------------------------------------------------------------------------------------------
 
 
@@ -535,6 +594,15 @@ def test_what_was_left_alone_is_told_with_the_way_out(project: Path, capsys: pyt
     assert "files made" in capsys.readouterr().out
 
 
+def test_a_command_that_says_no_kind_is_answered_with_what_to_type(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command_line(["export", "moon", "--to", "away"]) == 2
+    said = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert "pipeline export moon --format m4b --to away" in said
+    assert "pipeline export moon --pack --to away" in said
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -546,6 +614,10 @@ def test_what_was_left_alone_is_told_with_the_way_out(project: Path, capsys: pyt
         ["moon", "--format", "m4b", "--pack", "--to", "away"],
         ["moon", "--format", "m4b", "--unzipped", "--to", "away"],
         ["moon", "--format", "m4b", "--to", "output/moon"],
+        ["moon", "--format", "m4b", "--to", "input"],
+        ["moon", "--format", "m4b", "--to", "input/.pipeline"],
+        ["moon", "--format", "m4b", "--to", ".pipeline/store"],
+        ["moon", "--format", "m4b", "--to", "config/away"],
     ],
     ids=" ".join,
 )

@@ -43,7 +43,11 @@ def export(
     """Take finished episodes elsewhere: other kinds of sound, or all files of an episode in a ZIP."""
     kinds = _kinds(form or [])
     if bool(kinds) == pack:
-        raise typer.BadParameter("say what to make: --format m4b,mp3,opus,flac or --pack")
+        example = " ".join(["pipeline export", "--all" if all_ else episodes[0] if episodes else "EPISODE"])
+        raise typer.BadParameter(
+            f"say what to make, either a kind of sound ({example} --format m4b --to {to}) or all files in a ZIP "
+            f"({example} --pack --to {to}). Kinds: m4b, mp3, opus, flac"
+        )
     if unzipped and not pack:
         raise typer.BadParameter("--unzipped goes with --pack")
     if bool(episodes) == all_:
@@ -55,10 +59,18 @@ def export(
 
     place = find_project(project)
     settings = settings_of(place).settings
-    output = wiring.folders(place, settings).output
+    folders = wiring.folders(place, settings)
+    output = folders.output
     folder = to.expanduser().absolute()
-    if folder.resolve().is_relative_to(output.resolve()):
-        raise typer.BadParameter(f"--to {to} is inside {output}, where the episodes themselves are")
+    taken = {
+        folders.output: "where the episodes themselves are",
+        folders.input: "where everything is a topic",
+        folders.data: "where the pipeline keeps what it has made",
+        place / settings.config_dir: "where the settings are",
+    }
+    for own, why in taken.items():
+        if folder.resolve().is_relative_to(own.resolve()):
+            raise typer.BadParameter(f"--to {to} is inside {own}, {why}; choose another folder")
     channel = wiring.channel_of(settings)
     wish = exports.Wish(
         sounds=kinds,

@@ -1,7 +1,8 @@
 """One episode after another into a folder: looked at, made beside its name, then named; what fails holds up no other.
 
 output/<slug>/ ─► every file as its manifest says? ─► whose is the file of that name? ─► made ─► still the same
-                              no: refused, by name        a person's: left alone               edition? ─► named
+                              no: refused, by name        a person's: left alone               edition? ─► named,
+                                                                                        where nobody's is by now
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pipeline.exports import targets
 from pipeline.exports.episode import Episode, looked_at
 from pipeline.exports.record import Noted, Record, Verdict, judge
 from pipeline.exports.targets import Target, Tick
-from pipeline.files import disk_error, drop, make_folder, part_of, remove_parts, settle
+from pipeline.files import disk_error, drop, make_folder, part_of, remove_parts, settle, settle_new
 from pipeline.stages.publish import digest_on_disk
 
 Show = Callable[[str, int], Tick]
@@ -107,12 +108,15 @@ def _targets(episode: Episode, wish: Wish) -> list[Target]:
 
 def _made(target: Target, episode: Episode, folder: Path, record: Record, wish: Wish, show: Show) -> Made:
     path = folder / target.name
-    there = digest_on_disk(path)
-    verdict = judge(target.key, record.all().get(target.name), there, force=wish.force)
+    _keep_within(folder, target.name)
 
     def told(outcome: Literal["made", "unchanged", "kept"]) -> Made:
-        return Made(path, target.kind, target.source, outcome, path.stat().st_size)
+        return Made(path, target.kind, target.source, outcome, path.lstat().st_size)
 
+    if path.is_symlink() and not wish.force:
+        return told("kept")
+    there = digest_on_disk(path)
+    verdict = judge(target.key, record.all().get(target.name), there, force=wish.force)
     if verdict is Verdict.KEEP:
         return told("kept")
     if verdict is Verdict.UP_TO_DATE:
@@ -129,14 +133,41 @@ def _made(target: Target, episode: Episode, folder: Path, record: Record, wish: 
         digest = digest_on_disk(part)
         if verdict is Verdict.COMPARE and digest != there:
             return told("kept")
-        if digest != there:
-            settle(part, path)
+        if (digest != there or path.is_symlink()) and not _named(part, path, there, force=wish.force):
+            return told("kept")
     except OSError as error:
         raise disk_error(error, path) from error
     finally:
         drop(part)
     record.note(target.name, Noted(target.key, digest or ""))
     return told("unchanged" if digest == there else "made")
+
+
+def _named(part: Path, path: Path, there: str | None, *, force: bool) -> bool:
+    """Give a finished file its name, unless something else lies there than what was looked at before: it took minutes
+    to make. Returns whether it has it. Raises OSError, StoreError.
+    """
+    if force:
+        settle(part, path)
+    elif there is None:
+        try:
+            settle_new(part, path)
+        except FileExistsError:
+            return False
+    elif path.is_symlink() or digest_on_disk(path) != there:
+        return False
+    else:
+        settle(part, path)
+    return True
+
+
+def _keep_within(folder: Path, name: str) -> None:
+    """Raises InputError where a folder below the one that is exported to is a link: what is written there would lie
+    elsewhere.
+    """
+    for above in Path(name).parents:
+        if (folder / above).is_symlink() and above != Path():
+            raise InputError("a link stands where a folder is needed", where=str(folder / above), hint="Move it away.")
 
 
 def _sync(part: Path) -> None:
@@ -154,6 +185,7 @@ def _withdraw(wanted: Sequence[Target], folder: Path, record: Record) -> None:
     for name, noted in record.all().items():
         if name in now or name.partition("/")[0] not in packs or ".." in Path(name).parts:
             continue
-        if digest_on_disk(folder / name) == noted.sha256:
+        _keep_within(folder, name)
+        if digest_on_disk(folder / name) == noted.sha256 and not (folder / name).is_symlink():
             (folder / name).unlink(missing_ok=True)
             record.note(name, None)

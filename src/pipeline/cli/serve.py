@@ -18,6 +18,7 @@ from pipeline.errors import EngineError, SettingsError
 
 if TYPE_CHECKING:
     from pipeline.inbox import TopicDefaults
+    from pipeline.service.app import Service
     from pipeline.service.guard import Guard
     from pipeline.service.project import Opened
     from pipeline.service.project import Project as Served
@@ -37,7 +38,9 @@ def serve(
     check: Annotated[
         bool, typer.Option("--check", help="Say whether a service is at work here and answers; exit status 0 if so.")
     ] = False,
-    write_docs: Annotated[bool, typer.Option("--write-docs", help="Write docs/reference/api.md anew and end.")] = False,
+    write_docs: Annotated[
+        bool, typer.Option("--write-docs", help="Write the reference of API, metrics and log anew and end.")
+    ] = False,
     as_json: AsJson = False,
     project: Project = None,
 ) -> int:
@@ -67,10 +70,7 @@ def serve(
 
     service = make_service(_served(place, settings), guard, grace_seconds=settings.service_grace_seconds)
     if write_docs:
-        from pipeline.files import write_whole
-        from pipeline.service.reference import page
-
-        write_whole(place / "docs" / "reference" / "api.md", page(service.api.openapi()).encode())
+        _write_docs(place / "docs" / "reference", service)
         return Status.DONE
     telemetry.configure(form="json" if as_json else settings.log_format, level=settings.log_level)
 
@@ -100,6 +100,15 @@ def _check(data: Path, port: int, *, as_json: bool) -> int:
             said = f"{said}, but does not answer: {error}"
     typer.echo(json.dumps({"ready": well, "state": said}) if as_json else said)
     return Status.DONE if well else Status.SOME_FAILED
+
+
+def _write_docs(folder: Path, service: Service) -> None:
+    from pipeline.files import write_whole
+    from pipeline.metrics.reference import page as metrics
+    from pipeline.service.reference import page as api
+
+    for name, text in (("api.md", api(service.api.openapi())), ("metrics.md", metrics())):
+        write_whole(folder / name, text.encode())
 
 
 def _guard(settings: Settings) -> Guard:
@@ -142,4 +151,6 @@ def _served(place: Path, settings: Settings) -> Served:
         defaults=defaults,
         settings=rows,
         watch_seconds=settings.watch_seconds,
+        backups=place / settings.backups_dir,
+        addresses=lambda: wiring.addresses_of(load(place, os.environ).settings),
     )

@@ -1,12 +1,12 @@
-"""What the image server counts, for Prometheus."""
+"""What the image server counts, for Prometheus; `pipeline.metrics.families` says what there is."""
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
 from pipeline.image_server.easel import Progress, Standing
-
-OUTCOMES = ("drawn", "refused", "busy", "interrupted", "out_of_memory", "unusable", "no_model", "failed")
+from pipeline.metrics.families import IMAGE_OUTCOMES, IMAGES
+from pipeline.metrics.meters import Meters
 
 
 class Metrics:
@@ -14,22 +14,17 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self.requests = Counter(
-            "images_requests_total", "Requests for pictures, by how they ended.", ["outcome"], registry=self._registry
-        )
-        for outcome in OUTCOMES:
+        ProcessCollector(registry=self._registry)
+        meters = Meters(IMAGES, self._registry)
+        self.requests = meters.counter("images_requests_total")
+        for outcome in IMAGE_OUTCOMES:
             self.requests.labels(outcome)
-        self.pictures = Counter("images_pictures_total", "Pictures drawn and sent.", registry=self._registry)
-        self.seconds = Histogram(
-            "images_request_duration_seconds",
-            "From a request's arrival to its answer, waiting included.",
-            buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600),
-            registry=self._registry,
-        )
-        self._in_progress = Gauge("images_requests_in_progress", "Requests being drawn.", registry=self._registry)
-        self._waiting = Gauge("images_requests_waiting", "Requests that wait for their turn.", registry=self._registry)
-        self._ready = Gauge("images_ready", "1 where a picture can be drawn.", registry=self._registry)
-        self._loaded = Gauge("images_model_loaded", "1 while the model is in memory.", registry=self._registry)
+        self.pictures = meters.counter("images_pictures_total")
+        self.seconds = meters.histogram("images_request_duration_seconds")
+        self._in_progress = meters.gauge("images_requests_in_progress")
+        self._waiting = meters.gauge("images_requests_waiting")
+        self._ready = meters.gauge("images_ready")
+        self._loaded = meters.gauge("images_model_loaded")
 
     def text(self, standing: Standing, progress: Progress) -> bytes:
         self._in_progress.set(progress.busy)

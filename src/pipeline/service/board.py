@@ -13,23 +13,13 @@ from typing import Literal
 
 from pipeline.build.runner import Event, Kind
 from pipeline.errors import Interrupted, PipelineError, SetAside
+from pipeline.metrics.stages import stage_of
 from pipeline.net.outages import Down
 from pipeline.service.problems import facts
 from pipeline.studio import Survey
 from pipeline.underway import RESOURCES
 
 State = Literal["waiting", "making", "finished", "failed", "set-aside", "held"]
-STAGES = ("script", "speech", "mix", "captions", "pictures", "video", "page", "credentials", "other")
-_STAGE_OF = {
-    **dict.fromkeys(("passage", "script", "script-of-passages", "script-read", "script-revision"), "script"),
-    **dict.fromkeys(("pace", "speech"), "speech"),
-    **dict.fromkeys(("level", "gain", "sound", "mix", "flac"), "mix"),
-    **dict.fromkeys(("film", "film-sound", "film-stretch"), "video"),
-    "captions": "captions",
-    **dict.fromkeys(("picture", "cover"), "pictures"),
-    "page": "page",
-    "credentials": "credentials",
-}
 
 OPEN: frozenset[State] = frozenset({"waiting", "making"})
 """The states of what is still to be done."""
@@ -177,6 +167,12 @@ class Board:
                     oldest = modified if oldest is None else min(oldest, modified)
         return waiting, oldest
 
+    def surveyed_queue(self) -> tuple[int, float | None]:
+        """As `queue`, of the last survey alone: the folder, which may hold ten thousand files, is not looked at."""
+        with self._lock:
+            files = [(name, signature) for name, (signature, _) in self._files.items()]
+        return self.queue(files)
+
     def slugs(self, state: State) -> list[str]:
         """The episodes that stand so, in the order of their names."""
         with self._lock:
@@ -232,8 +228,3 @@ def told(error: BaseException | None) -> Mapping[str, str]:
         "where": "",
         "hint": "The log has the whole of it; the topic is kept. Please report it.",
     }
-
-
-def stage_of(rule: str) -> str:
-    """The stage that a rule belongs to; `other` for one that nobody has named here."""
-    return _STAGE_OF.get(rule, "other")

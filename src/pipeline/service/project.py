@@ -35,6 +35,10 @@ class Project:
     settings: Callable[[], Sequence[Mapping[str, str]]]
     """`name`, `value`, `origin` and `about` of every setting, secrets masked. Raises SettingsError."""
     watch_seconds: float = 5.0
+    backups: Path | None = None
+    """Where backups are written; None where nobody says."""
+    addresses: Callable[[], Mapping[str, str]] = dict
+    """The engines' addresses by role, as far as they have one. Raises SettingsError."""
 
 
 class Keeper:

@@ -82,7 +82,12 @@ def upkeep(house: House) -> APIRouter:
     )
     def metrics() -> Response:
         """Prometheus's text format."""
-        text = house.metrics.text(queue=_queue(house), listeners=house.hub.listeners, dropped=house.hub.dropped)
+        text = house.metrics.text(
+            queue=house.board.surveyed_queue(),
+            listeners=house.hub.listeners,
+            dropped=house.hub.dropped,
+            set_aside=len(house.board.slugs("set-aside")),
+        )
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return router

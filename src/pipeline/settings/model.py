@@ -447,6 +447,26 @@ class Settings(BaseSettings):
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = _setting(
         "info", "The least important lines that are logged.", group=_MACHINE
     )
+    log_file: Folder | None = _setting(
+        None, "A file that every line is also written to, as JSON, whatever log_format says.", group=_MACHINE
+    )
+    log_file_megabytes: Number = _setting(
+        10.0, "How large that file grows before it is put aside as .1 and a new one begun.", group=_MACHINE, unit="MB",
+        ge=0.01, le=10_000,
+    )  # fmt: skip
+    log_files_kept: Whole = _setting(
+        5, "How many of those put aside are kept; the oldest goes.", group=_MACHINE, ge=1, le=1000
+    )
+    metrics_textfile: Folder | None = _setting(
+        None, "A file that `pipeline run` writes its figures to, for node_exporter; its name ends in .prom.",
+        group=_MACHINE,
+    )  # fmt: skip
+    backups_dir: Folder = _setting(
+        Path("backups"), "Where the service looks for how old the newest backup is.", group=_MACHINE
+    )
+    otel_exporter_otlp_endpoint: Url | None = _setting(
+        None, "Where traces are sent: a collector that takes OTLP over HTTP, http://host:4318.", group=_MACHINE
+    )
 
     @classmethod
     def settings_customise_sources(

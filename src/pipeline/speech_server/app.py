@@ -425,6 +425,7 @@ class _Count:
     def spoken(self, said: Sequence[Said]) -> None:
         self.hears()
         self._metrics.audio.inc(sum(one.speech.seconds for one in said))
+        self._metrics.busy.inc(sum(one.took_seconds for one in said))
         self._metrics.characters.inc(sum(len(one.sentence.shown) for one in said))
 
     def gone(self) -> Response:

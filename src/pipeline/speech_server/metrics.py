@@ -1,11 +1,11 @@
-"""What the speech server counts, for Prometheus."""
+"""What the speech server counts, for Prometheus; `pipeline.metrics.families` says what there is."""
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
-ROUTES = ("synthesize", "openai")
-OUTCOMES = ("spoken", "refused", "busy", "gone", "failed")
+from pipeline.metrics.families import SPEECH, SPEECH_OUTCOMES, SPEECH_ROUTES
+from pipeline.metrics.meters import Meters
 
 
 class Metrics:
@@ -13,29 +13,21 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self.requests = Counter(
-            "speech_requests_total", "Requests, by route and by how they ended.", ["route", "outcome"],
-            registry=self._registry,
-        )  # fmt: skip
-        for route in ROUTES:
-            for outcome in OUTCOMES:
+        ProcessCollector(registry=self._registry)
+        meters = Meters(SPEECH, self._registry)
+        self.requests = meters.counter("speech_requests_total")
+        for route in SPEECH_ROUTES:
+            for outcome in SPEECH_OUTCOMES:
                 self.requests.labels(route, outcome)
-        self.audio = Counter("speech_audio_seconds_total", "Sound made, in seconds.", registry=self._registry)
-        self.characters = Counter("speech_characters_total", "Characters spoken.", registry=self._registry)
-        self.first = Histogram(
-            "speech_first_audio_seconds", "From a request's arrival to its first sound.",
-            buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30), registry=self._registry,
-        )  # fmt: skip
-        self.seconds = Histogram(
-            "speech_request_duration_seconds", "From a request's arrival to its end.",
-            buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300), registry=self._registry,
-        )  # fmt: skip
-        self._inside = Gauge(
-            "speech_requests_in_progress", "Requests being served or waiting.", registry=self._registry
-        )
-        self._waiting = Gauge("speech_sentences_waiting", "Sentences not begun yet.", registry=self._registry)
-        self._loaded = Gauge("speech_voices_loaded", "Voices in memory.", registry=self._registry)
-        self._ready = Gauge("speech_ready", "1 where a voice has spoken.", registry=self._registry)
+        self.audio = meters.counter("speech_audio_seconds_total")
+        self.busy = meters.counter("speech_busy_seconds_total")
+        self.characters = meters.counter("speech_characters_total")
+        self.first = meters.histogram("speech_first_audio_seconds")
+        self.seconds = meters.histogram("speech_request_duration_seconds")
+        self._inside = meters.gauge("speech_requests_in_progress")
+        self._waiting = meters.gauge("speech_sentences_waiting")
+        self._loaded = meters.gauge("speech_voices_loaded")
+        self._ready = meters.gauge("speech_ready")
 
     def text(self, *, inside: int, waiting: int, loaded: int, ready: bool) -> bytes:
         self._inside.set(inside)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -47,6 +48,8 @@ class Said:
     speech: Speech
     sounds: tuple[Sound, ...]
     sentence: Sentence
+    took_seconds: float
+    """How long the synthesizer worked at it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,7 @@ class Singer:
     def sing(self, piece: Piece, wanted: Callable[[], bool] | None = None) -> Said:
         """Raises PipelineError; Interrupted once it is not `wanted` any more."""
         name = piece.voice.partition("#")[0]
+        begun = time.monotonic()
         speech, sounds = self._synthesizer.speak_in_full(
             SpeechRequest(piece.sentence, piece.voice, rate=piece.rate, seed=piece.seed),
             noise=piece.noise,
@@ -138,6 +142,7 @@ class Singer:
             heard=piece.heard,
             wanted=wanted,
         )
+        took = time.monotonic() - begun
         with self._lock:
             self._used[name] = None
             self._used.move_to_end(name)
@@ -145,4 +150,4 @@ class Singer:
                 least, _ = self._used.popitem(last=False)
                 self._synthesizer.unload(least)
             self._ready, self._why = True, f"{name} has spoken"
-        return Said(speech, sounds, piece.sentence)
+        return Said(speech, sounds, piece.sentence, took)

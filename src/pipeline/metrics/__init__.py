@@ -1,0 +1,1 @@
+"""What is counted, for Prometheus: the names, the counting, the text."""

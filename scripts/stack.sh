@@ -8,7 +8,8 @@
 #   scripts/stack.sh compose ps            docker compose with this project's files, settings and user
 #
 # MODE=containers or MODE=local decides; else containers are taken where a Docker Engine answers. What else it reads,
-# from the environment or .env: SD_ENABLED, GPU, OLLAMA_BASE_URL, EXTRA_CA_FILE, STACK_NAME, CONTAINER_ENGINE.
+# from the environment or .env: SD_ENABLED, GPU, OLLAMA_BASE_URL, EXTRA_CA_FILE, MONITORING, STACK_NAME,
+# CONTAINER_ENGINE.
 set -eu
 cd "$(dirname "$0")/.."
 PROJECT_DIR=$(pwd)
@@ -160,6 +161,71 @@ choose_files() {
         with extra-ca
         [ -z "$pictures" ] || with extra-ca-images
     fi
+    choose_monitoring
+}
+
+# What watches the stack, when it is wanted: docs/how-to/monitor.md.
+watchers=
+choose_monitoring() {
+    watched=$(setting MONITORING)
+    case $(printf %s "${watched:-false}" | tr '[:upper:]' '[:lower:]') in
+        true | 1 | yes | on) watchers="prometheus alertmanager grafana docker-socket loki alloy" ;;
+        metrics) watchers="prometheus alertmanager grafana" ;;
+        false | 0 | no | off) return 0 ;;
+        *) fail "MONITORING is true, metrics (which is without logs) or false, not '$watched'" ;;
+    esac
+    with monitoring
+    [ -z "$pictures" ] || with monitoring-images
+    case $watchers in
+        *loki*)
+            with monitoring-logs
+            find_socket
+            ;;
+    esac
+    webhook=$(setting ALERT_WEBHOOK_URL)
+    if [ -n "$webhook$(setting ALERT_MAIL_TO)" ]; then with monitoring-notify; fi
+    password=$(setting GRAFANA_PASSWORD)
+    if [ -z "$password" ] && [ -s secrets/grafana-password ]; then password=$(cat secrets/grafana-password); fi
+    [ -n "$password" ] || password=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+    mail_password=$(setting ALERT_MAIL_PASSWORD_FILE)
+    if [ -n "$mail_password" ]; then
+        [ -r "$mail_password" ] || fail "ALERT_MAIL_PASSWORD_FILE: $mail_password cannot be read"
+        mail_password=$(cat "$mail_password")
+    fi
+    keep grafana-password "$password"
+    keep alert-webhook-url "$webhook"
+    keep alert-mail-password "$mail_password"
+}
+
+# A secret, for one service: the folder can be entered by its owner alone, the file can be read by whoever is given it.
+keep() { # NAME VALUE
+    [ -d secrets ] || mkdir -m 700 secrets
+    if [ ! -f "secrets/$1" ] || [ "$(cat "secrets/$1")" != "$2" ]; then
+        rm -f "secrets/$1"
+        printf '%s' "$2" >"secrets/$1"
+        chmod 444 "secrets/$1"
+    fi
+}
+
+# Where the engine listens, and the group that may use it, as it is seen from inside a container.
+find_socket() {
+    DOCKER_SOCKET=$(setting DOCKER_SOCKET)
+    if [ -z "$DOCKER_SOCKET" ]; then
+        case ${DOCKER_HOST:-} in unix://*) DOCKER_SOCKET=${DOCKER_HOST#unix://} ;; esac
+    fi
+    if [ -z "$DOCKER_SOCKET" ] && [ "$engine" = podman ]; then
+        DOCKER_SOCKET=${XDG_RUNTIME_DIR:-/run}/podman/podman.sock
+    fi
+    DOCKER_SOCKET=${DOCKER_SOCKET:-/var/run/docker.sock}
+    DOCKER_SOCKET_GID=$(setting DOCKER_SOCKET_GID)
+    if [ -z "$DOCKER_SOCKET_GID" ]; then
+        case $(uname):$DOCKER_SOCKET in
+            # An engine in a virtual machine has a socket of its own; a rootless one is root's inside.
+            Darwin:* | *:/run/user/*) DOCKER_SOCKET_GID=0 ;;
+            *) DOCKER_SOCKET_GID=$(stat -L -c %g "$DOCKER_SOCKET" 2>/dev/null || echo 0) ;;
+        esac
+    fi
+    export DOCKER_SOCKET DOCKER_SOCKET_GID
 }
 
 compose() {
@@ -176,10 +242,11 @@ up() {
     prepare
     # Said once at the start: building and fetching take minutes the first time, a moment later on.
     say "starting $STACK_NAME as uid $STACK_UID: images, models, then what needs them"
-    # shellcheck disable=SC2046  # names of services, a word each
-    compose up --build --detach --remove-orphans $(compose config --services | grep -vx door)
+    # shellcheck disable=SC2046,SC2086  # names of services, a word each
+    compose up --build --detach --remove-orphans $(compose config --services | grep -vxF "$(printf '%s\n' door $watchers)")
     wait_for_manager
     open_door
+    set_watch
 }
 
 # Last and for itself: a port that another program holds shuts out the page alone, and no episode waits for it.
@@ -190,6 +257,17 @@ open_door() {
         say "the page is at http://localhost:$port"
     else
         say "the page cannot be shown at http://localhost:$port: another program may hold that port. Episodes are made all the same; SERVICE_PORT=8081 make up takes another"
+    fi
+}
+
+# What watches comes last and for itself too: no episode waits for an image that cannot be had or a port that is taken.
+set_watch() {
+    [ -n "$watchers" ] || return 0
+    # shellcheck disable=SC2086  # names of services, a word each
+    if compose up --detach --no-deps $watchers; then
+        say "Grafana is at http://$(compose port grafana 3000); its admin's password lies in secrets/grafana-password"
+    else
+        say "the stack is not watched, or not all of it: the lines above say why. Episodes are made all the same. GRAFANA_PORT, PROMETHEUS_PORT and ALERTMANAGER_PORT take other ports"
     fi
 }
 

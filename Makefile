@@ -5,7 +5,7 @@ SHELL := /bin/sh
 VENV ?= .venv
 export VENV
 # What a person writes after `make pipeline` reaches the scripts: make pipeline SD_ENABLED=true
-export MODE SD_ENABLED GPU OLLAMA_BASE_URL EXTRA_CA_FILE STACK_NAME BACKUP_DIR
+export MODE SD_ENABLED GPU OLLAMA_BASE_URL EXTRA_CA_FILE MONITORING STACK_NAME BACKUP_DIR
 PYTEST := $(VENV)/bin/python -m pytest
 
 ##@ Set-up
@@ -37,7 +37,7 @@ up: ## Start the stack and leave it there: it makes what comes into input/
 	@scripts/stack.sh up
 
 down: ## Stop the stack; episodes, artifacts and models stay
-	@scripts/stack.sh compose down
+	@scripts/stack.sh compose down --remove-orphans
 
 logs: ## Follow the logs of the stack
 	@scripts/stack.sh compose logs --follow --tail 100

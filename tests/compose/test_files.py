@@ -132,7 +132,7 @@ def test_no_image_holds_a_model(dockerfile: Path) -> None:
 
 
 def test_what_the_stack_reads_from_the_environment_is_told_to_those_who_read_the_docs() -> None:
-    told = (ROOT / "docs" / "how-to" / "run-in-containers.md").read_text()
+    told = "".join((ROOT / "docs" / "how-to" / page).read_text() for page in ("run-in-containers.md", "monitor.md"))
     used = set(re.findall(r"\$\{([A-Z_]+)", "".join(path.read_text() for path in FOLDER.glob("*.yaml"))))
     used |= set(re.findall(r"\$\(setting ([A-Z_]+)\)", (ROOT / "scripts" / "stack.sh").read_text()))
     own = {"PROJECT_DIR", "PWD", "STACK_VERSION"}

@@ -242,11 +242,27 @@ up() {
     prepare
     # Said once at the start: building and fetching take minutes the first time, a moment later on.
     say "starting $STACK_NAME as uid $STACK_UID: images, models, then what needs them"
+    build
     # shellcheck disable=SC2046,SC2086  # names of services, a word each
-    compose up --build --detach --remove-orphans $(compose config --services | grep -vxF "$(printf '%s\n' door $watchers)")
+    compose up --detach --remove-orphans $(compose config --services | grep -vxF "$(printf '%s\n' door $watchers)")
     wait_for_manager
     open_door
     set_watch
+}
+
+# The first time takes minutes and is shown as it goes; later on the few lines that matter would be buried in it.
+build() {
+    if "$engine" image inspect "media-pipeline/manager:$STACK_VERSION" >/dev/null 2>&1; then
+        built=$(mktemp)
+        if ! compose build >"$built" 2>&1; then
+            tail -n 40 "$built" >&2
+            rm -f "$built"
+            fail "the images cannot be built; the last of what the engine said is above"
+        fi
+        rm -f "$built"
+    else
+        compose build
+    fi
 }
 
 # Last and for itself: a port that another program holds shuts out the page alone, and no episode waits for it.
@@ -254,7 +270,7 @@ open_door() {
     port=$(setting SERVICE_PORT)
     port=${port:-8080}
     if compose up --detach --no-deps door; then
-        say "the page is at http://localhost:$port"
+        say "the page is at http://$(compose port door 8080)"
     else
         say "the page cannot be shown at http://localhost:$port: another program may hold that port. Episodes are made all the same; SERVICE_PORT=8081 make up takes another"
     fi

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from threading import Event, Thread
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -13,16 +14,17 @@ from starlette.exceptions import HTTPException
 
 from pipeline import __version__
 from pipeline.errors import PipelineError
-from pipeline.service import problems, routes
+from pipeline.service import certificates, problems, routes, spoken
 from pipeline.service.board import Board
 from pipeline.service.checks import Checks, Sight
 from pipeline.service.desk import Desk
-from pipeline.service.door import Door
+from pipeline.service.door import Door, wants_page
 from pipeline.service.guard import Guard
 from pipeline.service.held import Held
 from pipeline.service.hub import Hub
 from pipeline.service.maker import Maker
 from pipeline.service.metrics import Metrics
+from pipeline.service.pages.routes import fault, pages
 from pipeline.service.problems import Mistaken
 from pipeline.service.project import Keeper, Project, engines_of
 from pipeline.service.promises import Promises
@@ -46,6 +48,7 @@ class Service:
 def make_service(project: Project, guard: Guard, *, grace_seconds: float = 20.0) -> Service:
     """Everything ready to be served; begins to work when the application starts."""
     house = _house(project)
+    over = Event()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -53,9 +56,12 @@ def make_service(project: Project, guard: Guard, *, grace_seconds: float = 20.0)
         await asyncio.to_thread(house.desk.promises.forget_old)
         await asyncio.to_thread(api.openapi)  # half a second of work, which no request should wait for
         house.maker.start()
+        looking = (project.addresses, house.metrics.certificate, over)
+        Thread(target=certificates.keep_looking, args=looking, name="certificates", daemon=True).start()
         try:
             yield
         finally:
+            over.set()
             house.hub.close()
             house.maker.stop()
             await asyncio.to_thread(house.maker.wait, grace_seconds)
@@ -73,6 +79,8 @@ def make_service(project: Project, guard: Guard, *, grace_seconds: float = 20.0)
     api.include_router(routes.upkeep(house))
     for calls in (routes.topics, routes.episodes, routes.making, routes.installation):
         api.include_router(calls(house))
+    api.include_router(spoken.calls(house, spoken.Booth(house.keeper)))
+    api.include_router(pages(house, guard))
     api.add_exception_handler(PipelineError, _told)
     api.add_exception_handler(HTTPException, _told)
     api.add_exception_handler(RequestValidationError, _told)
@@ -84,7 +92,7 @@ def make_service(project: Project, guard: Guard, *, grace_seconds: float = 20.0)
 
 def _house(project: Project) -> routes.House:
     places = project.folders
-    metrics = Metrics({"input": places.input, "output": places.output, "data": places.data})
+    metrics = Metrics({"input": places.input, "output": places.output, "data": places.data}, backups=project.backups)
     hub, board, keeper = Hub(), Board(), Keeper(project)
 
     def seen(sight: Sight) -> None:
@@ -100,6 +108,8 @@ def _house(project: Project) -> routes.House:
 
 
 async def _told(request: Request, error: Exception) -> Response:
+    if wants_page(request.url.path, request.headers):
+        return fault(request, _as_ours(error))
     status, headers, body = problems.told(_as_ours(error), request_id=str(request.state.request_id))
     if isinstance(error, HTTPException):
         headers |= {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}

@@ -19,9 +19,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipeline.errors import PipelineError
 from pipeline.service import problems
-from pipeline.service.guard import Guard
+from pipeline.service.guard import SIGN_IN, Guard
 from pipeline.service.metrics import METHODS, Metrics
-from pipeline.service.problems import Mistaken, TooLarge, TooSlow
+from pipeline.service.problems import Mistaken, Stranger, TooLarge, TooSlow
 from pipeline.telemetry import log
 
 BODY_SECONDS = 30.0
@@ -79,7 +79,12 @@ class Door:
     async def _through(self, scope: Scope, headers: Mapping[str, str], receive: Receive, answer: _Answer) -> None:
         try:
             _refuse_doubled(scope)
-            scope["state"]["known"] = self.guard.admit(scope["path"], headers)
+            try:
+                scope["state"]["known"] = self.guard.admit(scope["path"], headers)
+            except Stranger:
+                if not wants_page(scope["path"], headers):
+                    raise
+                scope = _to_sign_in(scope)
             if scope["method"] in _WITH_BODY:
                 receive = await self._with_body(headers, receive)
             await self.app(scope, receive, answer)
@@ -169,6 +174,18 @@ class _Answer:
             raw.append((b"connection", b"close"))  # what is left of the request is not read
         await self({"type": "http.response.start", "status": status, "headers": raw})
         await self({"type": "http.response.body", "body": body})
+
+
+def wants_page(path: str, headers: Mapping[str, str]) -> bool:
+    """Whether a person's browser goes there, so that even a refusal is to be a page."""
+    return "text/html" in headers.get("accept", "") and not path.startswith("/api/")
+
+
+def _to_sign_in(scope: Scope) -> Scope:
+    """The same request, answered by the page that asks for the token; it leads back to what was asked for."""
+    asked = scope["path"] if scope["method"] == "GET" else "/"
+    state = {**scope["state"], "known": False, "asked": asked}
+    return {**scope, "method": "GET", "path": SIGN_IN, "raw_path": SIGN_IN.encode(), "state": state}
 
 
 def _refuse_doubled(scope: Scope) -> None:

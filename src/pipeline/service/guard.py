@@ -10,8 +10,10 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
 from pipeline.service.problems import Foreign, Stranger
@@ -22,6 +24,10 @@ _ANY_IPV4 = "0.0.0.0"  # noqa: S104  # nosec B104  # to compare with
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::(?P<port>\d{1,5}))?")
 # Asked by who looks after the service, who may have no token; what they say without one is a word.
 OPEN_PATHS = frozenset({"/health", "/ready"})
+# Where a person gives the token to a browser, and what that page is made of.
+SIGN_IN, ASSETS = "/sign-in", "/assets/"
+SESSION_COOKIE = "session"
+SESSION_SECONDS = 30 * 86_400
 FEWEST_TOKEN_CHARACTERS = 16
 
 
@@ -33,6 +39,7 @@ class Guard:
     """The names by which the service may be called, in small letters, without port."""
     token: str | None = None
     """Asked of every caller where it is set."""
+    now: Callable[[], float] = time.time
 
     def admit(self, path: str, headers: Mapping[str, str]) -> bool:
         """True where the caller may see everything; `headers` by their names in small letters.
@@ -42,7 +49,7 @@ class Guard:
         self._by_our_name(headers)
         self._from_our_page(headers)
         known = self._knows_token(headers)
-        if not known and path not in OPEN_PATHS:
+        if not known and path not in {*OPEN_PATHS, SIGN_IN} and not path.startswith(ASSETS):
             raise Stranger("a token is asked for here", hint="Send it as Authorization: Bearer …")
         return known
 
@@ -70,8 +77,31 @@ class Guard:
         if self.token is None:
             return True
         scheme, _, given = headers.get("authorization", "").partition(" ")
-        matches = hmac.compare_digest(given.strip().encode("utf-8", "surrogateescape"), self.token.encode())
-        return matches and scheme.lower() == "bearer"
+        if scheme.lower() == "bearer" and self.is_token(given.strip()):
+            return True
+        return self._is_session(_cookie(headers.get("cookie", ""), SESSION_COOKIE))
+
+    def is_token(self, given: str) -> bool:
+        """Whether it is the token; False where none is asked for."""
+        if self.token is None:
+            return False
+        return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), self.token.encode())
+
+    def session(self) -> str:
+        """What a browser is given in the token's place: it says until when it holds, and nobody without the token can
+        make one. A new token ends them all.
+        """
+        until = str(int(self.now()) + SESSION_SECONDS)
+        return f"{until}.{self._seal(until)}"
+
+    def _is_session(self, given: str) -> bool:
+        until, _, seal = given.partition(".")
+        if not until.isascii() or not until.isdecimal() or len(until) > 12 or int(until) <= self.now():
+            return False
+        return hmac.compare_digest(seal.encode("utf-8", "surrogateescape"), self._seal(until).encode())
+
+    def _seal(self, until: str) -> str:
+        return hmac.new((self.token or "").encode(), f"session until {until}".encode(), "sha256").hexdigest()
 
 
 def name_of(host: str) -> str | None:
@@ -95,6 +125,14 @@ def is_loopback(host: str) -> bool:
 def hosts_of(bound: str, also: Iterable[str]) -> frozenset[str]:
     """The names by which a service may be called that listens on `bound`; `also` are the settings'."""
     return frozenset({bound.lower(), *(name.lower() for name in also)} | _LOOPBACK) - {_ANY_IPV4, "::"}
+
+
+def _cookie(header: str, name: str) -> str:
+    try:
+        found = SimpleCookie(header).get(name)
+    except CookieError:
+        return ""
+    return found.value if found is not None else ""
 
 
 def _split(origin: str) -> tuple[str, str] | None:

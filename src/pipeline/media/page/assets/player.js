@@ -12,12 +12,12 @@
   // Sound and film say the same at the same time: only one of them plays, and the other goes on where it was left.
   function listen(media) {
     let active = media[0];
-    const words = [...document.querySelectorAll(".w")];
-    const starts = words.map((word) => Number(word.dataset.start));
-    const chapters = [...document.querySelectorAll(".chapters a")];
+    let words, starts, chapters, current;
+    read();
+    // A page whose words were put in place anew says so.
+    document.addEventListener("transcript", () => { read(); show(); });
     const follow = document.getElementById("follow");
     const calm = matchMedia("(prefers-reduced-motion: reduce)");
-    let current = -1;
 
     for (const button of document.querySelectorAll("[data-skip]")) {
       button.addEventListener("click", () => skip(Number(button.dataset.skip)));
@@ -43,6 +43,13 @@
       else return;
       event.preventDefault();
     });
+
+    function read() {
+      words = [...document.querySelectorAll(".w")];
+      starts = words.map((word) => Number(word.dataset.start));
+      chapters = [...document.querySelectorAll(".chapters a")];
+      current = -1;
+    }
 
     function play() {
       active.play().catch(() => {});  // a browser may want a click first

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 
 from pipeline.errors import StoreError
-from pipeline.files import disk_error, make_folder, write_whole
+from pipeline.files import disk_error, make_folder, open_plain, read_json, write_whole
 
 
 class Digests:
@@ -19,8 +19,8 @@ class Digests:
         self._path = path
         self._lock = Lock()
         self._known: dict[str, list[object]] = {}
-        with suppress(OSError, ValueError):
-            known = json.loads(path.read_bytes())
+        with suppress(OSError, StoreError, ValueError):
+            known = read_json(path)
             if isinstance(known, dict):
                 self._known = known
 
@@ -34,7 +34,7 @@ class Digests:
                 match self._known.get(name):
                     case [*known, str(digest)] if known == state:
                         return digest
-            with file.open("rb") as opened:
+            with open_plain(file) as opened:
                 digest = hashlib.file_digest(opened, "sha256").hexdigest()
         except OSError as error:
             raise disk_error(error, file) from error

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline.files import disk_error, make_folder, open_plain, write_whole
+from pipeline.files import disk_error, make_folder, read_plain, write_whole
 from pipeline.stages.publish import SCRIPT, digest_on_disk, read_manifest
 
 
@@ -28,11 +28,9 @@ class Edits:
         """The edited script of an episode, to the byte, or None where the pipeline's own stands. Raises StoreError."""
         path = self._path(slug)
         try:
-            return path.read_bytes()
+            return read_plain(path)
         except FileNotFoundError:
             return None
-        except OSError as error:
-            raise disk_error(error, path) from error
 
     def current(self, slug: str, ours: Collection[str]) -> bytes | None:
         """The script that a person wants, whether kept here already or not; None where the pipeline's own stands.
@@ -50,12 +48,12 @@ class Edits:
         manifest = read_manifest(self.output / slug)
         if not manifest and not ours:
             # A folder that the pipeline knows nothing of: someone put a script there, and it is theirs.
-            return _bytes_of(published)
+            return read_plain(published)
         script = manifest.get("script")
         edited = isinstance(script, dict) and script.get("edited_by_hand") is True
         if not edited and _published_digest(manifest) == found:
             return None
-        return _bytes_of(published)
+        return read_plain(published)
 
     def adopt(self, slug: str, ours: Collection[str]) -> bool:
         """Keep a person's newer script; True if there was one. Raises StoreError."""
@@ -92,11 +90,6 @@ class Edits:
 
     def _path(self, slug: str) -> Path:
         return self.folder / f"{slug}.md"
-
-
-def _bytes_of(path: Path) -> bytes:
-    with open_plain(path) as file:
-        return file.read()
 
 
 def _published_digest(manifest: dict[str, object]) -> object:

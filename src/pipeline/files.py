@@ -7,6 +7,7 @@ another name in the same folder, flush, fsync the file, rename, fsync the folder
 from __future__ import annotations
 
 import errno
+import json
 import os
 import secrets
 import stat
@@ -14,10 +15,14 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from io import BufferedReader
 from pathlib import Path
+from typing import Any
 
 from pipeline.errors import StoreError
 
 CHUNK_BYTES = 1 << 20
+
+MOST_BYTES = 64 << 20
+"""What no text, list or record has that a person or the pipeline writes: ten hours' manifest has 2 MB."""
 
 PART_PREFIX = ".part-"
 """Every unfinished file begins with this, so that a later run can know and remove what a killed one left."""
@@ -101,6 +106,33 @@ def open_plain(path: Path) -> BufferedReader:
         os.close(descriptor)
         raise StoreError("it is no plain file", where=str(path), hint="Move it away.")
     return os.fdopen(descriptor, "rb")
+
+
+def read_plain(path: Path, *, most_bytes: int = MOST_BYTES) -> bytes:
+    """All of a file; never waits, whatever lies there, and never takes more memory than it may. Raises
+    FileNotFoundError, and StoreError for what is no plain file, has more bytes than `most_bytes` or cannot be read.
+    """
+    with open_plain(path) as file:
+        try:
+            data = file.read(most_bytes + 1)
+        except OSError as error:
+            raise disk_error(error, path) from error
+    if len(data) > most_bytes:
+        raise StoreError(
+            f"it has more than {most_bytes / (1 << 20):g} MiB, more than any that is meant",
+            where=str(path),
+            hint="Move it away.",
+        )
+    return data
+
+
+def read_json(path: Path, *, most_bytes: int = MOST_BYTES) -> Any:  # noqa: ANN401  # JSON: the caller parses it once
+    """What a JSON file says. Raises as `read_plain`, and ValueError for what is no JSON, or is nested too deeply."""
+    data = read_plain(path, most_bytes=most_bytes)
+    try:
+        return json.loads(data)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.build.plan import Trail
-from pipeline.errors import EngineNonsense, PipelineError
-from pipeline.files import make_folder, write_whole
+from pipeline.errors import EngineNonsense, PipelineError, StoreError
+from pipeline.files import make_folder, read_json, write_whole
 
 # Measurements fade: the newest few hundred units of work weigh as much as everything before them.
 _FADE = 0.8
@@ -196,8 +196,8 @@ class Measured:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        raw = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        raw = read_json(path)
+    except (OSError, StoreError, ValueError):
         return {}
     return raw if isinstance(raw, dict) else {}
 

@@ -20,12 +20,11 @@ from threading import Lock
 from types import MappingProxyType
 from typing import Any
 
-import structlog
-
 from pipeline.build.runner import Event, Kind
 from pipeline.errors import StoreError
-from pipeline.files import disk_error, drop, make_folder, write_whole
+from pipeline.files import disk_error, drop, make_folder, read_json, read_plain, write_whole
 from pipeline.net.outages import Down
+from pipeline.telemetry import failure, log
 
 _LOCK, _SHOWN, _STEPS = ".lock", ".json", ".steps"
 _CALLED_OFF = b"called off\n"
@@ -128,7 +127,7 @@ class Underway:
                 write_whole(self._stem.with_suffix(_SHOWN), shown.encode())
             except StoreError as error:
                 if not self._failed:
-                    structlog.get_logger().warning("underway.not_shown", error=str(error))
+                    log().warning("waits_not_shown", **failure(error))
                 self._failed = True
 
     def _waiting_for(self, service: str) -> tuple[str, ...]:
@@ -189,8 +188,8 @@ def died_at(data: Path) -> Iterator[Mapping[str, tuple[str, frozenset[str]]]]:
 def _unended(path: Path) -> dict[str, tuple[str, frozenset[str]]]:
     steps, states = _Steps(), {}
     try:
-        lines = path.read_bytes().decode("utf-8", "replace").split("\n")[:-1]  # the last one may be cut off
-    except OSError:
+        lines = read_plain(path).decode("utf-8", "replace").split("\n")[:-1]  # the last one may be cut off
+    except (OSError, StoreError):
         return {}
     if _CALLED_OFF.decode().strip() in lines:
         return {}
@@ -207,10 +206,10 @@ def _unended(path: Path) -> dict[str, tuple[str, frozenset[str]]]:
 
 def _read(path: Path) -> AtWork | None:
     try:
-        raw: dict[str, Any] = json.loads(path.read_bytes())
+        raw: dict[str, Any] = read_json(path)
         waits = tuple(Wait(**{**wait, "episodes": tuple(wait["episodes"])}) for wait in raw["waits"])
         return AtWork(int(raw["pid"]), str(raw["started"]), waits)
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, StoreError, ValueError, TypeError, KeyError):
         return None
 
 

@@ -20,8 +20,8 @@ from threading import Event as Flag
 from threading import Thread
 from typing import Literal
 
-from pipeline.errors import PipelineError, SettingsError
-from pipeline.files import make_folder, write_whole
+from pipeline.errors import PipelineError, SettingsError, StoreError
+from pipeline.files import make_folder, read_json, write_whole
 
 # What was made by hand or by another command is found by this at the latest (a deleted output folder, say).
 _RESCAN_SECONDS = 300.0
@@ -238,9 +238,8 @@ class Watch:
 def last_beat(data: Path) -> Beat | None:
     """What the watch last said; None where none has been here."""
     try:
-        told = json.loads((data / "watch.json").read_bytes())
-        return Beat(**told)
-    except (OSError, ValueError, TypeError):
+        return Beat(**read_json(data / "watch.json"))
+    except (OSError, StoreError, ValueError, TypeError):
         return None
 
 

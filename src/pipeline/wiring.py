@@ -11,15 +11,13 @@ from pathlib import Path
 from threading import Event
 from typing import TypeVar
 
-import structlog
-
 from pipeline import __version__, inbox
 from pipeline.build.recipe import Canonical
 from pipeline.digests import Digests
 from pipeline.engines.choice import Candidate, Choice, choose, knock
 from pipeline.engines.observed import ObservedIllustrator, ObservedVoice, ObservedWriter
 from pipeline.errors import EngineError, SettingsError, StoreError
-from pipeline.files import open_plain
+from pipeline.files import read_plain
 from pipeline.flow import Desk
 from pipeline.media.cards.palette import Scheme
 from pipeline.media.credentials import Identity, open_identity
@@ -34,6 +32,7 @@ from pipeline.settings import Loaded, Settings
 from pipeline.site import Channel
 from pipeline.stages import captions, casting, credentials, mix, pace, pages, pictures, script, speech, video
 from pipeline.studio import Folders, SharedGpu, Studio, fingerprint_of
+from pipeline.telemetry import failure, log
 from pipeline.text.picture_prompts import Look, parse_look
 from pipeline.text.pronunciations import Pronunciations, parse
 from pipeline.text.style_file import Style, load_style
@@ -218,8 +217,7 @@ def read_prompts(project: Path, folder: Path) -> dict[str, str]:
     for path in sorted(folder.glob("*.md")):
         name = str(path.relative_to(project)) if path.is_relative_to(project) else str(path)
         try:
-            with open_plain(path) as file:
-                texts[path.name] = file.read().decode("utf-8-sig")
+            texts[path.name] = read_plain(path).decode("utf-8-sig")
         except FileNotFoundError:
             continue  # taken away since the folder was listed
         except StoreError as error:
@@ -236,8 +234,7 @@ def read_pronunciations(project: Path, settings: Settings) -> Pronunciations:
     path = project / settings.config_dir / "pronunciations.csv"
     name = str(path.relative_to(project)) if path.is_relative_to(project) else str(path)
     try:
-        with open_plain(path) as file:
-            text = file.read().decode("utf-8-sig")
+        text = read_plain(path).decode("utf-8-sig")
     except FileNotFoundError:
         return parse("", where=name)
     except StoreError as error:
@@ -430,14 +427,13 @@ def shared_gpu(settings: Settings, writer: Choice[Writer], illustrator: Choice[I
 
     def freed(engine: object, role: str) -> Callable[[], None]:
         def free() -> None:
-            log = structlog.get_logger()
             try:
                 done = isinstance(engine, Unloads) and engine.unload()
             except EngineError as error:
                 # What follows may run out of memory, and will say so; that the other model is in the way is said here.
-                log.warning("model.not_unloaded", role=role, error=str(error))
+                log().warning("model_not_unloaded", role=role, **failure(error))
             else:
-                log.info("model.unloaded" if done else "model.cannot_be_unloaded", role=role)
+                log().info("model_unloaded" if done else "model_cannot_be_unloaded", role=role)
 
         return free
 
@@ -501,8 +497,7 @@ def read_look(project: Path, settings: Settings) -> Look:
     path = project / settings.config_dir / "pictures.toml"
     name = str(path.relative_to(project)) if path.is_relative_to(project) else str(path)
     try:
-        with open_plain(path) as file:
-            text = file.read().decode("utf-8-sig")
+        text = read_plain(path).decode("utf-8-sig")
     except FileNotFoundError:
         return Look()
     except StoreError as error:

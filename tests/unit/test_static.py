@@ -97,6 +97,21 @@ def unbounded_reads(tree: ast.Module, _: str) -> Iterator[str]:
                 yield ast.unparse(node)
 
 
+def files_read(tree: ast.Module, _: str) -> Iterator[str]:
+    """Files that are opened whatever they are, where a pipe would be waited for, or read however long they are."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Attribute(attr="read_text" | "read_bytes")):
+                if not re.match(r"\(?(resources\.)?files\(", ast.unparse(node)):  # the package's own
+                    yield ast.unparse(node)
+            case ast.Call(func=ast.Attribute(attr="open"), args=[ast.Constant("r" | "rb" | "rt")]):
+                yield ast.unparse(node)
+            case ast.Call(func=ast.Name("open")):
+                yield ast.unparse(node)
+            case ast.Call(func=ast.Attribute(value=ast.Name("file"), attr="read"), args=[]):
+                yield ast.unparse(node)
+
+
 def code_in_data(tree: ast.Module, _: str) -> Iterator[str]:
     """Reading files in a way that lets them run code."""
     for node in ast.walk(tree):
@@ -187,6 +202,20 @@ RULES = {
             "service/routes.py": {"request.body"},
         },
         ("response.read()", "opened(url).read()", "sock.makefile().readlines()", "response.content", "response.json()"),
+    ),
+    "files are read by files.read_plain, which neither waits nor takes all memory": Held(
+        files_read,
+        {
+            # The place itself, and what has just been written here.
+            "files.py": {"path.open('rb')"},
+            "build/store.py": {"data.open('rb')"},
+            # The kernel's own.
+            "doctor/limits.py": {"path.read_text('ascii', errors='replace')"},
+            "doctor/mounts.py": {"(root / 'proc/self/mountinfo').read_text('utf-8', errors='surrogateescape')"},
+            "engines/piper/network.py": {"Path('/proc/cpuinfo').read_text('utf-8', 'replace')"},
+            "image_server/memory.py": {"_MEMINFO.read_text('ascii')"},
+        },
+        ("path.read_text('utf-8')", "(folder / name).read_bytes()", "path.open('rb')", "open(path)", "file.read()"),
     ),
     "no data can run code": Held(
         code_in_data,

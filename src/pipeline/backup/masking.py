@@ -39,7 +39,7 @@ class Secrets:
         try:
             text = toml.decode()
             before = tomllib.loads(text.removeprefix("\ufeff"))
-        except (UnicodeDecodeError, tomllib.TOMLDecodeError):
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError):
             # Not readable as settings, so nothing can be said of what it holds, but that a secret is not named.
             return None if any(name.encode() in toml for name in self.names) or self.betrayed_by(toml) else toml
         found = [name for name in self.names if name in before]
@@ -51,7 +51,7 @@ class Secrets:
             return None if self.betrayed_by(toml) else toml
         try:
             after = tomllib.loads(text.removeprefix("\ufeff"))
-        except tomllib.TOMLDecodeError:
+        except (tomllib.TOMLDecodeError, RecursionError):
             return None
         left = {name: value for name, value in before.items() if name not in found}
         told = [str(before[name]) for name in found]

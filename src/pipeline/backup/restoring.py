@@ -29,7 +29,7 @@ from pipeline.backup.archive import OpenBackup, Tick
 from pipeline.backup.making import alone
 from pipeline.backup.manifest import ASIDE_PREFIX, ROOTS, SECTIONS, STAGING_PREFIX, Entry, Places, clashes, is_ours
 from pipeline.errors import InputError, StoreError
-from pipeline.files import disk_error, make_folder, sync_folder, write_whole
+from pipeline.files import disk_error, make_folder, read_json, sync_folder, write_whole
 
 JOURNAL, LOCK = "restore.json", ".restore.lock"
 _STAGING = re.compile(rf"{re.escape(STAGING_PREFIX)}[0-9a-f]{{16}}")
@@ -93,7 +93,7 @@ class _Journal:
     def load(cls, path: Path) -> _Journal | None:
         """None where there is none. Raises StoreError where it cannot be understood: a person must look then."""
         try:
-            raw = json.loads(path.read_bytes())
+            raw = read_json(path)
             if raw["format"] != _FORMAT:
                 raise _unclear(path, f"format {raw['format']!r}")
             roots = tuple(

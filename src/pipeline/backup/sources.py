@@ -8,7 +8,6 @@ be, until it is the same before and after and its manifest fits to the files.
 from __future__ import annotations
 
 import errno
-import json
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -22,7 +21,8 @@ from pipeline.backup.archive import Changed, Tick, Writing
 from pipeline.backup.manifest import Places, fault_of_name, is_ours
 from pipeline.backup.masking import Secrets
 from pipeline.build.store import Store, held
-from pipeline.files import PART_PREFIX, disk_error
+from pipeline.errors import StoreError
+from pipeline.files import PART_PREFIX, disk_error, read_json
 from pipeline.stages.publish import MANIFEST, SCRIPT
 
 TRIES = 4
@@ -78,10 +78,10 @@ def _engines_in(records: Path) -> list[dict[str, str]]:
     if records.is_dir():
         for path in records.glob("*.json"):
             try:
-                for role, engine in json.loads(path.read_bytes())["engines"].items():
+                for role, engine in read_json(path)["engines"].items():
                     program, model, digest = (str(engine.get(what, "")) for what in ("engine", "name", "digest"))
                     found.add((str(role), program, model, digest))
-            except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            except (OSError, StoreError, ValueError, KeyError, TypeError, AttributeError):
                 continue  # a record may be lost without harm, and this is a list of what they tell
     return [dict(zip(("role", "engine", "name", "digest"), one, strict=True)) for one in sorted(found)]
 
@@ -219,9 +219,9 @@ class Collector:
     def _fits(self, folder: Path, first: int, name: str) -> bool:
         """Whether the copied files are those that the manifest names; a script may be a person's own by now."""
         try:
-            files = json.loads((folder / MANIFEST).read_bytes())["files"]
+            files = read_json(folder / MANIFEST)["files"]
             digests = {str(file): str(entry["sha256"]) for file, entry in files.items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (OSError, StoreError, ValueError, KeyError, TypeError, AttributeError):
             return not (folder / MANIFEST).exists()
         copied = {entry.path: entry.sha256 for entry in self.writing.entries[first:]}
         return all(

@@ -16,7 +16,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.files import make_folder, write_whole
+from pipeline.errors import StoreError
+from pipeline.files import make_folder, read_json, write_whole
 
 _FORMAT = 1
 
@@ -39,7 +40,7 @@ class Seals:
     def load(cls, path: Path) -> Seals:
         """What was written last; empty where there is nothing or it cannot be read."""
         try:
-            raw = json.loads(path.read_bytes())
+            raw = read_json(path)
             if raw["format"] != _FORMAT:
                 return cls(path)
             return cls(
@@ -51,7 +52,7 @@ class Seals:
                 },
                 dict(raw["taken"]),
             )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, StoreError, ValueError, KeyError, TypeError, AttributeError):
             return cls(path)
 
     def save(self) -> None:

@@ -28,7 +28,17 @@ from time import perf_counter
 
 from pipeline.build.recipe import Parts, Step, Written
 from pipeline.errors import StoreError
-from pipeline.files import CHUNK_BYTES, chunks_of, disk_error, drop, make_folder, part_of, remove_parts, write_chunks
+from pipeline.files import (
+    CHUNK_BYTES,
+    chunks_of,
+    disk_error,
+    drop,
+    make_folder,
+    open_plain,
+    part_of,
+    remove_parts,
+    write_chunks,
+)
 
 _FORMAT = 1
 _KEY = re.compile(r"[0-9a-f]{64}")
@@ -80,7 +90,7 @@ class StoredArtifact:
         wanted = self.parts[part]
         digest, left = hashlib.sha256(), wanted.length
         try:
-            with self.path.open("rb") as file:
+            with open_plain(self.path) as file:
                 file.seek(wanted.offset)
                 while left and (data := file.read(min(left, chunk_bytes))):
                     digest.update(data)
@@ -119,7 +129,7 @@ class Store:
         """The artifact, or None. A file whose header cannot be understood counts as absent."""
         path = self._path(key)
         try:
-            with path.open("rb") as file:
+            with open_plain(path) as file:
                 header = file.readline(_HEADER_LIMIT_BYTES)
                 length = os.fstat(file.fileno()).st_size
         except FileNotFoundError:
@@ -343,5 +353,5 @@ def _understood(path: Path, key: str, line: bytes, length: int) -> StoredArtifac
             units=float(header["units"]),
             parts=parts,
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

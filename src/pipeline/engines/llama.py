@@ -15,6 +15,7 @@ from threading import Event, Lock
 from typing import Any
 
 from pipeline.errors import EngineNonsense, EngineRefused, EngineUnavailable, Interrupted
+from pipeline.files import open_plain
 from pipeline.ports import Answer, Question, WriterIdentity
 
 _ENGINE = "llama"
@@ -39,7 +40,7 @@ _SAMPLING: dict[str, object] = {"top_p": 0.9, "min_p": 0.05, "repeat_penalty": 1
 
 
 def _sha256(file: Path) -> str:
-    with file.open("rb") as opened:
+    with open_plain(file) as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 

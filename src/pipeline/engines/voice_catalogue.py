@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pipeline.errors import EngineNonsense, EngineRefused, EngineUnavailable
+from pipeline.files import read_plain
 from pipeline.net.download import PATIENCE, fetch
 from pipeline.net.retry import Policy
 from pipeline.net.tls import Tls
@@ -81,11 +82,11 @@ def available(
                 hint=hint or "It needs the network; a mirror of the catalogue will do as well.",
                 retry_after_seconds=error.retry_after_seconds,
             ) from error
-        text = file.read_bytes()
+        text = read_plain(file, most_bytes=_MOST_CATALOGUE_BYTES)
     try:
         entries = json.loads(text)
         return {name: _parsed(name, entry) for name, entry in entries.items() if _NAME.fullmatch(name)}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise EngineNonsense(
             f"it is no catalogue of voices ({error!r})",
             where=url,

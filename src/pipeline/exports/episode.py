@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.domain.timeline import Chapter, Span
 from pipeline.errors import InputError
-from pipeline.files import open_plain
+from pipeline.files import read_plain
 from pipeline.media.encode import Tags
 from pipeline.media.export import About, Cover, Sound
 from pipeline.site.entries import Entry, entries_of
@@ -60,8 +60,7 @@ class Episode:
         name = next((name for name in _COVERS if self.entry.has(name)), None)
         if name is None:
             return None
-        with open_plain(self.folder / name) as file:
-            picture = file.read()
+        picture = read_plain(self.folder / name)
         try:
             return Cover.parse(picture)
         except ValueError as error:

@@ -12,7 +12,7 @@ from enum import Enum
 from pathlib import Path
 
 from pipeline.errors import StoreError
-from pipeline.files import open_plain, write_whole
+from pipeline.files import read_json, write_whole
 
 NAME = ".media-pipeline-exports.json"
 _FORMAT = "media-pipeline/exports/1"
@@ -53,12 +53,11 @@ class Record:
     def all(self) -> dict[str, Noted]:
         """Empty where there is no record that can be understood: then nothing there is known to be ours."""
         try:
-            with open_plain(self._path) as file:
-                told = json.loads(file.read())
+            told = read_json(self._path)
             if told["format"] != _FORMAT:
                 return {}
             return {str(name): Noted(str(one["key"]), str(one["sha256"])) for name, one in told["files"].items()}
-        except (OSError, StoreError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        except (OSError, StoreError, ValueError, KeyError, TypeError, AttributeError):
             return {}
 
     def note(self, name: str, noted: Noted | None) -> None:

@@ -7,13 +7,14 @@ parts of a model come from diffusers and transformers alone: code that lies besi
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from pipeline.errors import StoreError
+from pipeline.files import open_plain, read_json
 from pipeline.image_server.faults import NoModel
 from pipeline.image_server.settings import ImageSettings
 
@@ -46,7 +47,7 @@ class ModelFolder:
         whole = hashlib.sha256()
         for file in self.files:
             content = hashlib.sha256()
-            with (self.path / file).open("rb") as source:
+            with open_plain(self.path / file) as source:
                 while piece := source.read(_CHUNK_BYTES):
                     content.update(piece)
             whole.update(f"{file.as_posix()}\0{content.hexdigest()}\n".encode())
@@ -129,8 +130,8 @@ def _from_hub(settings: ImageSettings) -> Path:
 
 def _index(path: Path) -> Mapping[str, object]:
     try:
-        index = json.loads((path / "model_index.json").read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        index = read_json(path / "model_index.json")
+    except (OSError, StoreError, ValueError) as error:
         raise NoModel(
             f"its model_index.json cannot be read ({error})", where=str(path), hint="Fetch the model again."
         ) from error

@@ -14,7 +14,7 @@ from shutil import rmtree
 
 from pipeline.engines.voice_catalogue import licence_in
 from pipeline.errors import EngineError, EngineRefused, StoreError
-from pipeline.files import disk_error, make_folder, settle
+from pipeline.files import disk_error, make_folder, read_plain, settle
 from pipeline.models.catalogue import File, Kind, Model, WheelMember
 from pipeline.models.installation import Installation, Watcher
 from pipeline.models.records import Record, is_recorded, read_record, size_of, write_record
@@ -244,7 +244,7 @@ def _with_licence(site: Installation, model: Model) -> Model:
     if size_of(card) is None:
         return model
     try:
-        return replace(model, licence=licence_in(card.read_text("utf-8", "replace")))
+        return replace(model, licence=licence_in(read_plain(card).decode("utf-8", "replace")))
     except OSError as error:
         raise disk_error(error, card) from error
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import SettingsError
-from pipeline.files import open_plain, write_whole
+from pipeline.files import read_json, write_whole
 from pipeline.models.catalogue import Model, model_from_json, model_to_json
 
 FORMAT = "media-pipeline/models-lock/1"
@@ -21,12 +21,9 @@ def read_lock(path: Path) -> dict[str, Model]:
     and StoreError where it cannot be read.
     """
     try:
-        with open_plain(path) as file:
-            text = file.read()
+        raw: Any = read_json(path)
     except FileNotFoundError:
         return {}
-    try:
-        raw: Any = json.loads(text)
     except ValueError as error:
         raise SettingsError([f"{path}: not JSON ({error})"]) from error
     match raw:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import StoreError
-from pipeline.files import disk_error, make_folder, open_plain, write_whole
+from pipeline.files import disk_error, make_folder, read_json, write_whole
 from pipeline.models.catalogue import File, Kind, Model, Places, model_from_json, model_to_json
 from pipeline.net.download import digest_of
 
@@ -33,8 +33,7 @@ def read_record(places: Places, name: str, kind: Kind) -> Record | None:
     """None where there is none. Raises StoreError for one that cannot be used."""
     path = places.record(name, kind)
     try:
-        with open_plain(path) as file:
-            raw: Any = json.loads(file.read())
+        raw: Any = read_json(path)
         match raw:
             case {"format": found, "name": str(named), "from": str(origin), "modified_ns": {}} if (
                 found == FORMAT and named == name

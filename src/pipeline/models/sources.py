@@ -14,7 +14,7 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from pipeline.errors import EngineError, EngineNonsense, EngineRefused, EngineUnavailable, Interrupted
-from pipeline.files import PART_PREFIX, disk_error, make_folder
+from pipeline.files import PART_PREFIX, disk_error, make_folder, open_plain
 from pipeline.models.catalogue import Address, File, Model, PackageFile, Source, WheelMember
 from pipeline.models.installation import Installation, Watcher
 from pipeline.net import download
@@ -115,7 +115,7 @@ def _brought(source: Source, file: File, staged: Path, site: Installation, wheel
             if path is None:
                 raise EngineRefused(f"the package {package} is not installed here")
             try:
-                with path.open("rb") as content:
+                with open_plain(path) as content:
                     _copy(content, file, staged, site, where=str(path))
             except OSError as error:
                 raise disk_error(error, path) from error

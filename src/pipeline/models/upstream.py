@@ -14,6 +14,7 @@ from urllib.parse import quote
 from pipeline.engines import voice_catalogue
 from pipeline.engines.voice_catalogue import OfferedVoice
 from pipeline.errors import EngineNonsense, EngineRefused
+from pipeline.files import read_plain
 from pipeline.models.catalogue import Address, File, Kind, Model
 from pipeline.models.installation import Installation
 from pipeline.net.download import fetch
@@ -108,12 +109,12 @@ class Upstream:
                 most_bytes=_MOST_LISTING_BYTES,
                 policy=self.site.policy,
             )
-            text = listing.read_bytes()
+            text = read_plain(listing, most_bytes=_MOST_LISTING_BYTES)
         try:
             about = json.loads(text)
             commit = str(about["sha"])
             found = commit, str((about.get("cardData") or {}).get("license") or ""), list(about["siblings"])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise _no_listing(url, error) from error
         if not _COMMIT.fullmatch(commit):
             raise _no_listing(url, ValueError(f"{commit!r} is no commit"))

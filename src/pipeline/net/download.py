@@ -21,7 +21,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 
 from pipeline.errors import EngineError, EngineNonsense, EngineRefused, EngineUnavailable, Interrupted, StoreError
-from pipeline.files import disk_error, make_folder, settle
+from pipeline.files import disk_error, make_folder, open_plain, read_plain, settle
 from pipeline.net.border import Border, Timeouts, complaint
 from pipeline.net.deadline import ending_in
 from pipeline.net.retry import Policy, call
@@ -93,7 +93,7 @@ def fetch(
 def digest_of(file: Path, kind: str) -> str:
     """A file's `sha256`, `md5` or `git` digest, in hex. Raises StoreError where it cannot be read."""
     try:
-        with file.open("rb") as opened:
+        with open_plain(file) as opened:
             if kind != "git":
                 return hashlib.file_digest(opened, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()
             # What git calls a blob: the SHA-1 of the length and the bytes.
@@ -333,7 +333,7 @@ def _version_of(response: requests.Response) -> str:
 def _text(file: Path) -> str:
     """What a small file says; nothing where there is none, or where a cut-off run left it unreadable."""
     with _disk(file), suppress(FileNotFoundError, UnicodeDecodeError):
-        return file.read_text("utf-8")
+        return read_plain(file).decode("utf-8")
     return ""
 
 

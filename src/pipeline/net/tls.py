@@ -19,10 +19,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import certifi
-import structlog
 
-from pipeline.errors import EngineRefused, SettingsError
+from pipeline.errors import EngineRefused, SettingsError, StoreError
+from pipeline.files import read_plain
 from pipeline.net.deadline import TlsSocket
+from pipeline.telemetry import log
 
 _BUNDLE_SETTING = "SSL_CA_BUNDLE"
 
@@ -165,8 +166,8 @@ def _checked(bundle: Path | None, pem: str) -> ssl.SSLContext:
 
 @lru_cache(maxsize=1)
 def _unchecked() -> ssl.SSLContext:
-    structlog.get_logger().warning(
-        "certificates are not checked",
+    log().warning(
+        "certificates_unchecked",
         why="SSL_VERIFY is false: anybody on the way can read and change what is sent",
         instead=f"SSL_VERIFY=true, and {_BUNDLE_SETTING} for a company's own authority",
     )
@@ -181,9 +182,11 @@ def _unchecked() -> ssl.SSLContext:
 def _read_bundle(path: Path) -> str:
     try:
         # Such files carry comments in any encoding between the certificates, which are ASCII.
-        text = path.read_text("ascii", errors="replace")
-    except OSError as error:
-        raise _unusable(path, f"cannot be read ({error.strerror or error})") from error
+        text = read_plain(path).decode("ascii", "replace")
+    except FileNotFoundError as error:
+        raise _unusable(path, f"cannot be read ({error.strerror})") from error
+    except StoreError as error:
+        raise _unusable(path, f"cannot be read ({error.what})") from error
     blocks = _CERTIFICATE.findall(text)
     if not blocks:
         found = "is empty" if not text.strip() else "holds no certificate in PEM form"

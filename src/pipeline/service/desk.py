@@ -12,7 +12,7 @@ from threading import Lock
 
 from pipeline.build.store import held
 from pipeline.errors import InputError
-from pipeline.files import make_folder, open_plain, write_whole
+from pipeline.files import make_folder, read_plain, write_whole
 from pipeline.records import Failures
 from pipeline.service.maker import Maker
 from pipeline.service.problems import Missing, Mistaken, Stale
@@ -104,8 +104,7 @@ class Desk:
         if not manifest_at(slug, self.output):
             raise missing
         try:
-            with open_plain(self.output / slug / SCRIPT) as file:
-                text = file.read()
+            text = read_plain(self.output / slug / SCRIPT)
         except FileNotFoundError:
             raise missing from None
         return text, etag_of(text)

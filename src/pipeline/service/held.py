@@ -13,7 +13,8 @@ from threading import Lock
 
 from pipeline.build.recipe import digest_of
 from pipeline.domain.topic import Topic
-from pipeline.files import make_folder, write_whole
+from pipeline.errors import StoreError
+from pipeline.files import make_folder, read_json, write_whole
 from pipeline.inbox import topic_inputs
 
 
@@ -44,8 +45,8 @@ class Held:
     def all(self) -> Mapping[str, str]:
         """Episode → what its topic asked for when it was called off."""
         try:
-            raw = json.loads((self.folder / "held.json").read_bytes())
-        except (OSError, ValueError):
+            raw = read_json(self.folder / "held.json")
+        except (OSError, StoreError, ValueError):
             return {}
         return {str(slug): str(wish) for slug, wish in raw.items()} if isinstance(raw, dict) else {}
 

@@ -14,7 +14,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipeline.files import make_folder, write_whole
+from pipeline.errors import StoreError
+from pipeline.files import make_folder, read_json, write_whole
 from pipeline.service.problems import Mistaken
 
 _DAY_SECONDS = 86_400.0
@@ -39,8 +40,8 @@ class Promises:
     def of(self, key: str, request: bytes) -> Promise | None:
         """What was promised for a key. Raises Mistaken where it was used for something else."""
         try:
-            promise = Promise(**json.loads(self._path(key).read_bytes()))
-        except (OSError, ValueError, TypeError):
+            promise = Promise(**read_json(self._path(key)))
+        except (OSError, StoreError, ValueError, TypeError):
             return None
         if promise.request != _digest(request):
             raise Mistaken(

@@ -22,7 +22,17 @@ from time import monotonic
 from pipeline import inbox
 from pipeline.domain.topic import Topic
 from pipeline.errors import InputError
-from pipeline.files import chunks_of, disk_error, drop, make_folder, open_plain, stage, sync_folder, write_chunks
+from pipeline.files import (
+    chunks_of,
+    disk_error,
+    drop,
+    make_folder,
+    open_plain,
+    read_plain,
+    stage,
+    sync_folder,
+    write_chunks,
+)
 from pipeline.inbox import FoundFile
 from pipeline.service.problems import Missing, Stale
 from pipeline.slugs import slug_of
@@ -148,7 +158,7 @@ class TopicFiles:
 
     def _placed(self, part: Path, promised: Path | None, stem: str) -> Path:
         """Give a finished file a name that no other file has. Raises OSError."""
-        if promised is not None and (_linked(part, promised) or promised.read_bytes() == part.read_bytes()):
+        if promised is not None and (_linked(part, promised) or read_plain(promised) == read_plain(part)):
             return promised
         for number in range(1, _NUMBERED):
             final = self.folder / (f"{stem}.md" if number == 1 else f"{stem}-{number}.md")

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from pydantic import ValidationError
 
 from pipeline.errors import SettingsError
+from pipeline.files import MOST_BYTES
 from pipeline.settings.facts import Facts, all_facts
 from pipeline.settings.model import NotANumber, Settings
 from pipeline.settings.sources import (
@@ -132,8 +133,11 @@ def _bundle_problem(path: Path) -> str:
     if not path.is_file():
         return f"there is no file {path}"
     try:
-        if path.stat().st_size == 0:
+        size = path.stat().st_size
+        if size == 0:
             return f"{path} is empty; it should hold certificates in PEM form"
+        if size > MOST_BYTES:
+            return f"{path} has {size >> 20} MiB; it should hold certificates in PEM form"
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except ssl.SSLError:
         return f"{path} holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)"

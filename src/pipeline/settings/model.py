@@ -63,7 +63,7 @@ def _voices(value: object) -> object:
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ValueError(f'{value!r} is not JSON; write it like {{"pt": "pt_BR-faber-medium"}}') from None
     if not isinstance(value, Mapping) or not all(isinstance(item, str) for item in value.values()):
         raise ValueError("not a table of languages and voices; write it like voices.pt = 'pt_BR-faber-medium'")

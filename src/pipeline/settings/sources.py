@@ -16,12 +16,17 @@ from pathlib import Path
 
 from dotenv.parser import parse_stream
 
+from pipeline.errors import StoreError
+from pipeline.files import read_plain
 from pipeline.settings.facts import all_facts
 
 TOML = "pipeline.toml"
 DOTENV = ".env"
 ENVIRONMENT = "environment"
 COMMAND_LINE = "command line"
+
+# Every setting with a long value fills a tenth of it.
+_MOST_BYTES = 1 << 20
 
 # Docker Compose reads the same .env for itself.
 _COMPOSE = ("COMPOSE_", "DOCKER_")
@@ -145,15 +150,15 @@ def _meant(name: str, names: list[str]) -> str:
 
 def _text_of(path: Path, shown: str) -> str | Layer:
     try:
-        return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+        return read_plain(path, most_bytes=_MOST_BYTES).decode("utf-8-sig").replace("\r\n", "\n")
     except FileNotFoundError:
         return Layer({})
-    except IsADirectoryError:
-        return Layer({}, (f"{shown}: a folder stands where the file should be; remove it",))
+    except StoreError as error:
+        if path.is_dir():
+            return Layer({}, (f"{shown}: a folder stands where the file should be; remove it",))
+        return Layer({}, (f"{shown}: cannot be read: {error.what}. {error.hint}",))
     except UnicodeDecodeError:
         return Layer({}, (f"{shown}: not UTF-8; save it as UTF-8 in your editor",))
-    except OSError as error:
-        return Layer({}, (f"{shown}: cannot be read: {error.strerror}",))
 
 
 def _line_of(name: str, text: str) -> int:

@@ -14,7 +14,7 @@ from pipeline.build.recipe import Artifact
 from pipeline.domain import manifest
 from pipeline.domain.manifest import Proof
 from pipeline.errors import InputError, StoreError
-from pipeline.files import disk_error, drop, make_folder, open_plain, remove_parts, settle, stage_chunks
+from pipeline.files import disk_error, drop, make_folder, open_plain, read_plain, remove_parts, settle, stage_chunks
 from pipeline.ports import IllustratorIdentity, VoiceIdentity, WriterIdentity
 
 MANIFEST = "manifest.json"
@@ -176,7 +176,7 @@ def strangers(folder: Path) -> tuple[str, ...]:
 def read_manifest(folder: Path) -> dict[str, Any]:
     """What the manifest in `folder` says; empty where there is none that can be read."""
     try:
-        return dict(manifest.read(_bytes_of(folder / MANIFEST)).facts)
+        return dict(manifest.read(read_plain(folder / MANIFEST)).facts)
     except (OSError, StoreError, ValueError, RecursionError):
         return {}
 
@@ -210,7 +210,7 @@ def look_at(folder: Path, *, but: Collection[str] = (), published: Collection[st
     if (folder / MANIFEST).is_symlink():
         return Look(0, (f"{MANIFEST} is a link, and not the file itself",))
     try:
-        data = _bytes_of(folder / MANIFEST)
+        data = read_plain(folder / MANIFEST)
         found = manifest.read(data)
     except FileNotFoundError:
         return Look(0, (f"{MANIFEST} is missing",))
@@ -237,16 +237,10 @@ def look_at(folder: Path, *, but: Collection[str] = (), published: Collection[st
     return Look(len(files), tuple(faults), tuple(remarks))
 
 
-def _bytes_of(path: Path) -> bytes:
-    """Raises FileNotFoundError, OSError, StoreError."""
-    with open_plain(path) as file:
-        return file.read()
-
-
 def _trusted_manifest(folder: Path) -> Mapping[str, Any]:
     """What the manifest says, unless it is not as it was written: by it a folder is refused, and files are removed."""
     try:
-        found = manifest.read(_bytes_of(folder / MANIFEST))
+        found = manifest.read(read_plain(folder / MANIFEST))
     except (OSError, StoreError, ValueError, RecursionError):
         return {}
     return {} if found.proof is Proof.BROKEN else found.facts

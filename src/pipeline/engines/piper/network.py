@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from pipeline.engines.piper.folders import VoiceFiles
 from pipeline.engines.piper.windows import Windows
 from pipeline.errors import StoreError
-from pipeline.files import drop, make_folder, settle
+from pipeline.files import drop, make_folder, read_plain, settle
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -32,6 +32,8 @@ NOISE_START = "noise_start"
 
 # Bumped by hand when `graph.prepare` changes a network in another way.
 _GRAPH_VERSION = 1
+# A high-quality voice has 114 MB.
+_MOST_MODEL_BYTES = 2 << 30
 
 
 @dataclass(frozen=True)
@@ -126,8 +128,8 @@ def _kept(folder: Path, name: str, options: onnxruntime.SessionOptions) -> Netwo
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     for path in folder.glob(f"{escape(name)}-*.onnx"):
         # A disk that was full when onnxruntime wrote leaves what cannot be loaded: the voice is made ready anew.
-        with suppress(OSError, *_unusable()):
-            model = path.read_bytes()
+        with suppress(OSError, StoreError, *_unusable()):
+            model = read_plain(path, most_bytes=_MOST_MODEL_BYTES)
             if hashlib.sha256(model).hexdigest() == path.stem.rpartition("-")[2]:
                 session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
                 takes_noise_start = any(given.name == NOISE_START for given in session.get_inputs())

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.files import disk_error, drop, make_folder, open_plain, part_of, settle
+from pipeline.files import disk_error, drop, make_folder, part_of, read_plain, settle
 from pipeline.media.credentials.identity import pkcs8
 
 if TYPE_CHECKING:
@@ -103,8 +103,7 @@ def kept(path: Path) -> bytes:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         try:
-            with open_plain(path) as file:
-                return file.read()
+            return read_plain(path)
         except FileNotFoundError:
             made = local_pem(datetime.now(UTC))
             _write_for_this_user(path, made)

@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 
 from pipeline.errors import EngineRefused, SettingsError, StoreError
-from pipeline.files import open_plain
+from pipeline.files import read_plain
 from pipeline.media.credentials import library, local_key, signing
 from pipeline.media.credentials.claim import Kind, MadeBy, Model, claim_of, manifest
 from pipeline.media.credentials.identity import Identity, parse_identity
@@ -43,8 +43,7 @@ def open_identity(certificate: Path | None, key: Path | None, *, local: Path) ->
 
 def _read(setting: str, path: Path) -> bytes:
     try:
-        with open_plain(path) as file:
-            return file.read()
+        return read_plain(path)
     except FileNotFoundError:
         raise SettingsError([f"{setting}: there is no file {path}"]) from None
     except StoreError as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import InputError
+from pipeline.files import open_plain
 from pipeline.media.encode import vorbis_comments
 from pipeline.media.export.source import About, Sound, begin, encode_into
 from pipeline.media.pcm import MP3_RATE
@@ -51,7 +52,7 @@ def _copy(container: OutputContainer, sound: Sound, about: About, tick: Callable
     """The same frames under another head."""
     import av
 
-    with sound.path.open("rb") as file, av.open(file, "r", format="flac") as source:
+    with open_plain(sound.path) as file, av.open(file, "r", format="flac") as source:
         of = source.streams.audio[0]
         stream = container.add_stream_from_template(of)
         begin(container, about.cover)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pipeline.domain.timeline import Chapter
+from pipeline.files import open_plain
 from pipeline.media import heard
 from pipeline.media.encode import Tags
 from pipeline.media.export.cover import Cover
@@ -40,7 +41,7 @@ def encode_into(
     container: OutputContainer, stream: AudioStream, frame_samples: int, sound: Sound, tick: Callable[[int], None]
 ) -> None:
     """All that is heard of the sound, into the stream and to its end."""
-    with sound.path.open("rb") as file:
+    with open_plain(sound.path) as file:
         for frame in heard.frames(file, stream.rate, frame_samples, form=sound.form, tick=tick):
             container.mux(stream.encode(frame))
     container.mux(stream.encode(None))

@@ -5,11 +5,24 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from pipeline.files import settle_new, stage
+from pipeline.build.seals import Seals
+from pipeline.digests import Digests
+from pipeline.edits import Edits
+from pipeline.errors import PipelineError, SettingsError, StoreError
+from pipeline.files import read_json, read_plain, settle_new, stage
+from pipeline.models.lockfile import read_lock
+from pipeline.net.tls import Tls
+from pipeline.records import Measured
+from pipeline.settings import load
+from pipeline.stages.publish import look_at
+from pipeline.text.style_file import load_style
+from pipeline.watching import last_beat
+from pipeline.wiring import read_prompts
 
 
 def without_links(part: Path, final: Path) -> None:
@@ -33,3 +46,93 @@ def test_a_new_name_is_given_only_where_nothing_lies(link: Callable[[Path, Path]
     with pytest.raises(FileExistsError):
         settle_new(part, final, link=link)
     assert final.is_symlink()
+
+
+@pytest.mark.parametrize("kind", ["a pipe", "a folder", "too much", "a device", "a link to a pipe"])
+def test_what_is_no_file_of_that_kind_is_refused_and_not_waited_for(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "it"
+    match kind:
+        case "a pipe":
+            os.mkfifo(path)
+        case "a folder":
+            path.mkdir()
+        case "too much":
+            path.write_bytes(b"x" * 11)
+        case "a device":
+            path.symlink_to("/dev/zero")
+        case "a link to a pipe":
+            os.mkfifo(tmp_path / "pipe")
+            path.symlink_to("pipe")
+    with pytest.raises(StoreError):
+        read_plain(path, most_bytes=10)
+
+
+def test_all_of_a_file_is_read_up_to_its_bound(tmp_path: Path) -> None:
+    (tmp_path / "it").write_bytes(b"x" * 10)
+    assert read_plain(tmp_path / "it", most_bytes=10) == b"x" * 10
+    with pytest.raises(FileNotFoundError):
+        read_plain(tmp_path / "gone")
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, "\x00", ""])
+def test_what_is_no_json_is_said_as_that(text: str, tmp_path: Path) -> None:
+    (tmp_path / "it").write_text(text)
+    with pytest.raises(ValueError, match=r"\w"):
+        read_json(tmp_path / "it")
+
+
+NOWHERE = Path("nowhere")
+
+
+def readers(folder: Path, path: Path) -> dict[str, Callable[[], object]]:
+    """Everything that reads a small file by its name, told to read `path`."""
+    return {
+        "settings": lambda: load(folder, {}),
+        "prompts": lambda: read_prompts(folder, folder / "config" / "prompts"),
+        "a prompt": lambda: load_style(folder / "config" / "prompts", "it"),
+        "certificates": lambda: Tls(ca_bundle=path).context(),
+        "seals": lambda: Seals.load(path),
+        "measured": lambda: Measured.load(path),
+        "digests": lambda: Digests(path),
+        "a digest": lambda: Digests(folder / "digests.json")(path),
+        "an edit": lambda: Edits(path.parent, folder).of(path.stem),
+        "a manifest": lambda: look_at(path.parent),
+        "the watch": lambda: last_beat(path.parent),
+        "locked models": lambda: read_lock(path),
+    }
+
+
+PLACES = {
+    "settings": "config/pipeline.toml",
+    "prompts": "config/prompts/it.md",
+    "a prompt": "config/prompts/it.md",
+    "an edit": "edits/it.md",
+    "a manifest": "output/manifest.json",
+    "the watch": "data/watch.json",
+}
+
+
+@pytest.mark.parametrize("reader", readers(NOWHERE, NOWHERE))
+@pytest.mark.parametrize("kind", ["pipe", "endless"])
+def test_nothing_waits_for_a_pipe_or_reads_without_an_end(reader: str, kind: str, tmp_path: Path) -> None:
+    path = tmp_path / PLACES.get(reader, "it")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    with suppress(PipelineError):  # what cannot be used is named, or counts as absent
+        readers(tmp_path, path)[reader]()
+
+
+@pytest.mark.parametrize("name", [".env", "config/pipeline.toml"])
+@pytest.mark.parametrize("kind", ["pipe", "large"])
+def test_a_settings_file_that_is_none_is_a_fault_in_the_settings(name: str, kind: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.write_bytes(b"#" * (2 << 20))
+    with pytest.raises(SettingsError, match=rf"{name}: cannot be read: it (is no plain file|has more than 1 MiB)"):
+        load(tmp_path, {})

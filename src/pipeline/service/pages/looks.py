@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Any
 
 from pipeline.errors import InputError, PipelineError, SettingsError, StoreError
-from pipeline.files import read_plain
+from pipeline.files import open_plain, read_plain
 from pipeline.media.page import Picture
 from pipeline.media.page.png_size import png_size
 from pipeline.net.outages import Down

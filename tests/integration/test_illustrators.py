@@ -141,5 +141,5 @@ def test_a_model_that_cannot_be_unloaded_is_logged_and_the_run_goes_on(project: 
     with capture_logs() as said:
         gpu.free_of_illustrator()  # the server has gone
         gpu.free_of_writer()  # has no way to
-    told = [(one["event"], one.get("role")) for one in said if one["event"].startswith("model.")]
-    assert told == [("model.not_unloaded", "illustrator"), ("model.cannot_be_unloaded", "writer")]
+    told = [(one["event"], one.get("role")) for one in said if one["event"].startswith("model_")]
+    assert told == [("model_not_unloaded", "illustrator"), ("model_cannot_be_unloaded", "writer")]

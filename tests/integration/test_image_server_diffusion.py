@@ -175,7 +175,7 @@ def program(model: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     command = [sys.executable, "-m", "pipeline.image_server"]
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
         try:
-            assert list(events(process, until="model loaded")) == ["listening", "model loaded"]
+            assert list(events(process, until="model_loaded")) == ["listening", "model_loaded"]
             subprocess.run([*command, "--check-ready"], env=environment, check=True, capture_output=True)
             yield process, f"http://127.0.0.1:{port}"
         finally:

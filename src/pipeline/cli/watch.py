@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.opening import AsJson, Project, Status, find_project, stopping
-from pipeline.errors import EngineUnavailable, Interrupted, PipelineError, StoreError
+from pipeline.errors import EngineUnavailable, Interrupted, StoreError
 
 if TYPE_CHECKING:
     from pipeline.watching import Made
@@ -84,17 +84,17 @@ def _make(place: Path, stop: Event) -> Made:
     studio = wiring.workshop(place, loaded, stop=stop).studio
     survey = studio.rested(studio.survey())
     for refused in survey.refused:
-        log.warning("topic_refused", **_facts(refused))
+        log.warning("topic_refused", **telemetry.failure(refused))
     made, failed = 0, []
     for outcome in studio.run(survey, lambda _: None):
         if outcome.error is None:
             made += bool(outcome.made)
             if outcome.made:
                 seconds = round(outcome.seconds, 3)
-                log.info("episode_made", episode=outcome.name, artifacts=outcome.made, seconds=seconds)
+                log.info("episode_done", episode=outcome.name, made=outcome.made, seconds=seconds)
         elif not isinstance(outcome.error, Interrupted):
             failed.append(outcome.error)
-            log.error("episode_failed", episode=outcome.name, **_facts(outcome.error))
+            log.error("episode_failed", episode=outcome.name, **telemetry.failure(outcome.error))
             if studio.is_set_aside(outcome.name):
                 log.error("episode_set_aside", episode=outcome.name, todo=f"pipeline retry {outcome.name}")
     above = site.bring_up_to_date(studio.folders.output, wiring.channel_of(loaded.settings))
@@ -105,9 +105,3 @@ def _make(place: Path, stop: Event) -> Made:
             log.warning("site_remark", what=remark)
         log.info("round_done", made=made, failed=len(failed), refused=len(survey.refused))
     return Made(made, len(failed), any(isinstance(error, EngineUnavailable | StoreError) for error in failed))
-
-
-def _facts(error: BaseException) -> dict[str, str]:
-    if isinstance(error, PipelineError):
-        return {"what": error.what, "where": error.where, "hint": error.hint}
-    return {"what": repr(error)}

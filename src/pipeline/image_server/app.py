@@ -33,7 +33,8 @@ from pipeline.image_server.memory import memory
 from pipeline.image_server.metrics import Metrics
 from pipeline.image_server.samplers import SAMPLERS, SCHEDULERS
 from pipeline.image_server.settings import ImageSettings
-from pipeline.telemetry import log
+from pipeline.telemetry import failure, log
+from pipeline.telemetry.asgi import Requests
 
 SERVICE = "media-pipeline images"
 """What /health says of itself, by which clients know this server from the others that speak the same routes."""
@@ -77,6 +78,7 @@ def create_app(easel: Easel, settings: ImageSettings) -> FastAPI:
     app = FastAPI(title="Media Pipeline image server", version=__version__, lifespan=lifespan)
     app.add_exception_handler(Fault, _say_fault)
     app.add_exception_handler(Exception, _say_bug)
+    app.add_middleware(Requests)
     app.include_router(_upkeep(easel, metrics))
     app.include_router(_drawing(easel, settings, metrics))
     app.include_router(_steering(easel, settings))
@@ -131,7 +133,7 @@ def _drawing(easel: Easel, settings: ImageSettings, metrics: Metrics) -> APIRout
             await asyncio.wait((done, gone), return_when=asyncio.FIRST_COMPLETED)
             if not done.done():
                 metrics.requests.labels("interrupted").inc()
-                log().info("client gone", seed=job.orders[0].seed)
+                log().info("client_gone", seed=job.orders[0].seed)
                 return Response(status_code=_CLIENT_GONE)
             pictures, facts = done.result()
         finally:
@@ -317,7 +319,7 @@ async def _refuse_foreign(request: Request) -> None:
 async def _say_fault(_: Request, error: Exception) -> Response:
     fault = error if isinstance(error, Fault) else Fault(str(error))
     headers = {} if fault.retry_after_seconds is None else {"Retry-After": str(fault.retry_after_seconds)}
-    log().warning("request not done", error=type(fault).__name__, what=str(fault))
+    log().warning("request_refused", **failure(fault))
     return JSONResponse(_complaint(fault, fault.what, str(fault)), status_code=fault.status, headers=headers)
 
 

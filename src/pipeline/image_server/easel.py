@@ -281,7 +281,7 @@ class Easel:
         except BaseException as error:
             why = str(error) if isinstance(error, PipelineError) else f"{type(error).__name__}: {error}"
             self._standing = Standing(ready=False, loaded=False, why=why, facts=known.facts)
-            log().error("model not loaded", error=why, exc_info=not isinstance(error, PipelineError))
+            log().error("model_not_loaded", what=why, exc_info=not isinstance(error, PipelineError))
             raise
         finally:
             self._last_used = self._clock()
@@ -291,7 +291,7 @@ class Easel:
             ready=True, loaded=True, why=f"{facts.name} is loaded on {facts.device} ({facts.dtype})", facts=facts
         )
         log().info(
-            "model loaded",
+            "model_loaded",
             model=facts.name,
             device=facts.device,
             dtype=facts.dtype,
@@ -305,7 +305,7 @@ class Easel:
         if painter is not None:
             painter.close()
             self._standing = Standing(self._standing.ready, loaded=False, why=why, facts=self._standing.facts)
-            log().info("model unloaded", why=why)
+            log().info("model_unloaded", why=why)
 
 
 def _stopping() -> Busy:

@@ -9,11 +9,10 @@ from copy import copy
 from dataclasses import dataclass
 from threading import Condition, Event
 
-import structlog
-
 from pipeline.errors import EngineUnavailable, Interrupted
 from pipeline.net.circuit import Admission, Circuit, Rests
 from pipeline.net.tallies import TALLIES, State, Tallies
+from pipeline.telemetry import failure, log
 
 # How soon a waiting caller sees that the run is to stop: a condition cannot wait for an event as well.
 _LOOK_SECONDS = 0.1
@@ -46,15 +45,14 @@ Change = Outage | Back
 
 def log_change(change: Change) -> None:
     """A line in the log when a service is taken to be down and one when it is back; none for each try."""
-    log = structlog.get_logger()
     if isinstance(change, Back):
-        log.info("service.back", service=change.service, after=round(change.after_seconds, 1))
+        log().info("service_back", service=change.service, seconds=round(change.after_seconds, 1))
     elif change.is_new:
-        log.warning(
-            "service.down",
+        log().warning(
+            "service_down",
             service=change.service,
-            error=str(change.error),
-            next_try=round(change.next_try_seconds, 1),
+            wait_seconds=round(change.next_try_seconds, 1),
+            **failure(change.error),
         )
 
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from threading import Event
 from typing import TypeVar
 
-import structlog
 import tenacity
 
 from pipeline.errors import EngineError, EngineNonsense, EngineUnavailable, Interrupted, PipelineError
@@ -21,6 +20,7 @@ from pipeline.net.breaker import Breaker
 from pipeline.net.circuit import Admission
 from pipeline.net.limit import Limit, Unlimited
 from pipeline.net.tallies import TALLIES, Tallies
+from pipeline.telemetry import failure, log
 
 T = TypeVar("T")
 
@@ -54,8 +54,12 @@ class Retry:
 
 def say(retry: Retry) -> None:
     """The default `on_retry`: a line in the log."""
-    structlog.get_logger().warning(
-        "asked again", service=retry.service, error=str(retry.error), attempt=retry.attempt, wait=retry.wait_seconds
+    log().warning(
+        "asked_again",
+        service=retry.service,
+        attempt=retry.attempt,
+        wait_seconds=retry.wait_seconds,
+        **failure(retry.error),
     )
 
 

@@ -115,17 +115,19 @@ class _Account:
             told = self.board.take(event)
         if event.kind in {Kind.MADE, Kind.STARTED} and event.step is not None:
             self.log.info(
-                "step.made" if event.kind is Kind.MADE else "step.started",
-                topic=event.flow,
+                "step_made" if event.kind is Kind.MADE else "step_started",
+                episode=event.flow,
                 stage=stage_of(event.step.place),
                 step=event.step.label or event.step.place,
-                key=event.step.key[:16],
+                artifact=event.step.key[:16],
                 **({"seconds": round(event.seconds, 3)} if event.kind is Kind.MADE else {"why": event.why}),
             )
         elif event.kind is Kind.FAILED and event.step is not None:
-            self.log.error("step.failed", topic=event.flow, stage=stage_of(event.step.place), error=str(event.error))
+            self.log.error(
+                "step_failed", episode=event.flow, stage=stage_of(event.step.place), **telemetry.failure(event.error)
+            )
         elif event.kind is Kind.DAMAGED:
-            self.log.warning("artifact.damaged", topic=event.flow, error=str(event.error))
+            self.log.warning("artifact_damaged", episode=event.flow, why=str(event.error))
         return told
 
     def counted(self, outcome: Outcome[Published]) -> None:
@@ -136,13 +138,13 @@ class _Account:
             self.built += bool(outcome.made)
             self.published += again and not outcome.made
             self.unchanged += not again and not outcome.made
-            self.log.info("episode.done", topic=outcome.name, made=outcome.made, seconds=round(outcome.seconds, 3))
+            self.log.info("episode_done", episode=outcome.name, made=outcome.made, seconds=round(outcome.seconds, 3))
         elif not isinstance(error, Interrupted):
             self.failed += 1
             if not isinstance(error, PipelineError):
-                self.log.critical("episode.failed", topic=outcome.name, code="bug", exc_info=error)
+                self.log.critical("episode_failed", episode=outcome.name, exc_info=error, **telemetry.failure(error))
             else:
-                self.log.error("episode.failed", topic=outcome.name, code=error.code, error=str(error))
+                self.log.error("episode_failed", episode=outcome.name, **telemetry.failure(error))
 
     def totals(self) -> Totals:
         ended = self.unchanged + self.built + self.published + self.failed
@@ -180,7 +182,7 @@ class _Plain(_Account):
         self.chosen["image"] = ("pictures", shop.illustrator.name, shop.illustrator.why)
         for refused in self.survey.refused:
             self.say(f"refused: {refused}")
-            self.log.error("topic.refused", topic=refused.where, code=refused.code, error=str(refused))
+            self.log.error("topic_refused", **telemetry.failure(refused))
 
     def news(self, news: News) -> None:
         if not self.is_new(news):
@@ -283,7 +285,7 @@ class _Json(_Account):
         )
         for refused in self.survey.refused:
             self.say("refused", **error_facts(refused))
-            self.log.error("topic.refused", topic=refused.where, code=refused.code, error=str(refused))
+            self.log.error("topic_refused", **telemetry.failure(refused))
 
     def news(self, news: News) -> None:
         if not self.is_new(news):

@@ -27,7 +27,7 @@ from pipeline.service.metrics import Metrics
 from pipeline.service.project import Keeper, Project
 from pipeline.service.views import wait_of
 from pipeline.studio import Studio, Survey
-from pipeline.telemetry import log
+from pipeline.telemetry import failure, log
 from pipeline.watching import Made
 
 _TOLD = {Kind.OPENED: "opened", Kind.STARTED: "started", Kind.MADE: "made", Kind.FAILED: "step_failed"}
@@ -149,7 +149,7 @@ class Maker:
                 self._watch().keep_at_it()
             except PipelineError as error:
                 self._say("waiting", str(error))
-                log().error("maker_stopped", what=error.what, where=error.where, hint=error.hint)
+                log().error("maker_stopped", **failure(error))
             except Exception:  # noqa: BLE001  # a fault of ours: told whole in the log, and the service goes on
                 self._say("waiting", "a fault in the pipeline itself; the log has the whole of it")
                 with suppress(OSError, ValueError):  # the log itself may be what cannot be written
@@ -235,7 +235,7 @@ class Maker:
         self.board.survey(whole, signatures, held, _resting(studio, whole, rested))
         self.hub.publish("round", {"topics": len(survey.works), "refused": len(survey.refused)})
         for refused in survey.refused:
-            log().warning("topic_refused", **told(refused))
+            log().warning("topic_refused", **failure(refused))
         made, failed = 0, []
         with self._hearing(opened.shop.outages):
             for outcome in studio.run(survey, self._notify):
@@ -302,7 +302,7 @@ class Maker:
         else:
             said = told(event.error)
             self.hub.publish("failed", {"episode": event.flow, "seconds": seconds, "error": said})
-            log().error("episode_failed", episode=event.flow, exc_info=_bug(event.error), **said)
+            log().error("episode_failed", episode=event.flow, exc_info=_bug(event.error), **failure(event.error))
 
     def _set_aside(self, slug: str, error: BaseException) -> None:
         self.board.put(slug, "set-aside")

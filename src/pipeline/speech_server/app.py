@@ -6,8 +6,6 @@ import asyncio
 import base64
 import hmac
 import json
-import re
-import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -16,12 +14,10 @@ from dataclasses import replace
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
-import structlog
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipeline import __version__
 from pipeline.engines.piper.engine import FASTEST, SLOWEST
@@ -33,14 +29,14 @@ from pipeline.speech_server.faults import Busy, Fault, Foreign, Mistaken, Strang
 from pipeline.speech_server.metrics import Metrics
 from pipeline.speech_server.settings import SpeechSettings
 from pipeline.speech_server.singer import Piece, Said, Singer
-from pipeline.telemetry import log
+from pipeline.telemetry import failure, log
+from pipeline.telemetry.asgi import Requests
 
 SERVICE = "media-pipeline speech"
 """What /health says of itself."""
 OURS = "media_pipeline"
 """The key of /voices that only this server has: digest and licence of each voice."""
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # How often it is looked whether a voice has come, until one has spoken.
 _WARM_SECONDS = 1.0
 _BODY_SECONDS = 30.0
@@ -71,7 +67,7 @@ def create_app(singer: Singer, booth: Booths, settings: SpeechSettings) -> FastA
     app = FastAPI(title="Media Pipeline speech server", version=__version__, lifespan=lifespan)
     app.add_exception_handler(PipelineError, _say_fault)
     app.add_exception_handler(Exception, _say_bug)
-    app.add_middleware(_RequestIds)
+    app.add_middleware(Requests)
     app.include_router(_upkeep(singer, booth, metrics))
     guarded = [Depends(_refuse_foreign), Depends(_asks_for(settings))]
     app.include_router(_piper(singer, booth, settings, metrics), dependencies=guarded)
@@ -523,31 +519,6 @@ async def _refuse_foreign(request: Request) -> None:
         raise Foreign(f"calls from pages of {origin} are not taken")
 
 
-class _RequestIds:
-    """Gives every request an id, or takes the caller's, for the logs on both sides; a plain ASGI layer, because
-    Starlette's own kind stands between a streaming answer and a client that goes away."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
-        name = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
-
-        async def sending(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", name.encode())]
-                if scope["path"] not in {"/health", "/ready", "/metrics"}:
-                    log().info("request", method=scope["method"], path=scope["path"], status=message["status"])
-            await send(message)
-
-        with structlog.contextvars.bound_contextvars(request=name):
-            await self._app(scope, receive, sending)
-
-
 async def _say_fault(_: Request, error: Exception) -> Response:
     if isinstance(error, InputError):
         fault: Fault = Unspeakable(error.what, hint=error.hint)
@@ -558,7 +529,7 @@ async def _say_fault(_: Request, error: Exception) -> Response:
     else:
         known = error if isinstance(error, PipelineError) else PipelineError(str(error))
         fault = Fault(known.what, where=known.where, hint=known.hint)
-        log().error("failed", what=known.what, where=known.where)
+        log().warning("request_refused", **failure(known))
     headers = {} if fault.retry_after_seconds is None else {"Retry-After": str(fault.retry_after_seconds)}
     return JSONResponse(_complaint(fault.what, fault.hint, fault.kind, fault.status), fault.status, headers)
 

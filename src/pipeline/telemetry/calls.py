@@ -33,15 +33,16 @@ def current_request() -> str:
 
 
 @contextmanager
-def answering(name: str, given: Mapping[str, str]) -> Iterator[str]:
-    """While it lasts, log lines and spans are of the request with these headers (names in lower case); its id.
+def answering(name: str, given: Mapping[str, str], *, spans: bool = True) -> Iterator[tuple[str, object]]:
+    """While it lasts, log lines and spans are of the request with these headers (names in lower case): its id, and its
+    span, where there is one.
 
-    `name` is the span's: `POST /synthesize`.
+    `name` is the span's: `POST /synthesize`. Without `spans` there is none.
     """
     request = request_id(given.get(REQUEST_HEADER.lower(), ""))
-    with (
-        structlog.contextvars.bound_contextvars(request=request),
-        traces.coming_in(given),
-        traces.span(name, {"request": request}, kind="server"),
-    ):
-        yield request
+    with structlog.contextvars.bound_contextvars(request=request):
+        if not (spans and traces.on()):
+            yield request, None
+            return
+        with traces.coming_in(given), traces.span(name, {"request": request}, kind="server") as span:
+            yield request, span

@@ -20,7 +20,7 @@ from pipeline.engines.choice import Choice
 from pipeline.inbox import TopicDefaults
 from pipeline.net.outages import Outages
 from pipeline.net.tls import Tls
-from pipeline.ports import Voice, Writer
+from pipeline.ports import Illustrator, Voice, Writer
 from pipeline.service.app import Service, make_service
 from pipeline.service.guard import Guard, hosts_of
 from pipeline.service.project import Opened, Project
@@ -45,10 +45,12 @@ def project_of(
     *,
     voice: Voice | None = None,
     writer: Writer | None = None,
+    illustrator: Illustrator | None = None,
     watch_seconds: float = 0.05,
     before_opening: Callable[[], None] = lambda: None,
     outages: Outages | None = None,
     topic_tries: int = 5,
+    open_at_once: int = 6,
 ) -> Project:
     """A project whose studio has fake engines, opened anew each time it is asked for."""
     outages = outages or Outages()
@@ -58,12 +60,21 @@ def project_of(
 
     def opened(stop: Event, _: Opened | None) -> Opened:
         before_opening()
-        studio = make_studio(folder, voice=voice, writer=writer, stop=stop, outages=outages, topic_tries=topic_tries)
+        studio = make_studio(
+            folder,
+            voice=voice,
+            writer=writer,
+            illustrator=illustrator,
+            stop=stop,
+            outages=outages,
+            topic_tries=topic_tries,
+            open_at_once=open_at_once,
+        )
         shop = Workshop(
             studio,
             Choice(writer, "fake", "named in the settings"),
             Choice(voice, "fake", "named in the settings"),
-            Choice(FakeIllustrator(), "cards", "Stable Diffusion is off"),
+            Choice(illustrator or FakeIllustrator(), "cards", "Stable Diffusion is off"),
             Tls(),
             outages,
         )

@@ -16,7 +16,6 @@ from pipeline.net.retry import Policy, call
 from tests.fakes.callers import DOWN, Callers, Service
 from tests.fakes.shared_time import SharedTime
 
-
 # -- the circuit -------------------------------------------------------------------------------------------------
 
 
@@ -91,6 +90,21 @@ def test_who_has_not_answered_yet_is_not_called_by_everybody_at_once() -> None:
     assert [circuit.admit(0.0) for _ in range(50)] == [Admission.CALL] * 50
 
 
+@pytest.mark.parametrize("ended", ["answered", "failed", "gave up"])
+def test_a_call_that_ends_makes_room_for_one_other(ended: str) -> None:
+    circuit = Circuit(Rests(failures=3, unproven_calls=2))
+    first, _ = call_on(circuit), call_on(circuit)
+    if ended == "answered":
+        circuit.answered(first)
+        circuit.failed(DOWN, call_on(circuit), 0.0)  # not proven any more
+    elif ended == "failed":
+        circuit.failed(DOWN, first, 0.0)
+    else:
+        circuit.gave_up(first)
+    assert circuit.admit(0.0) is Admission.CALL
+    assert circuit.admit(0.0) is None
+
+
 # -- waiting -----------------------------------------------------------------------------------------------------
 
 
@@ -149,6 +163,15 @@ def test_all_who_wait_go_on_when_the_probe_is_answered_and_one_probe_is_made_at_
         assert not any(caller.done() for caller in callers)
         breaker.answered(probe)
         assert [caller.result(10) for caller in callers] == [Admission.CALL] * 4
+
+
+def test_who_finds_no_room_with_an_untried_service_goes_on_when_somebody_was_answered() -> None:
+    breaker = Breaker("voice", rests=Rests(unproven_calls=1), on_change=lambda _: None, clock=SharedTime())
+    first = breaker.admit(Event(), wait_seconds=0)
+    with ThreadPoolExecutor(1) as threads:
+        second = threads.submit(breaker.admit, Event(), wait_seconds=0)
+        breaker.answered(first)
+        assert second.result(10) is Admission.CALL
 
 
 def test_stopping_ends_the_wait_for_a_service_that_is_down() -> None:

@@ -1,0 +1,54 @@
+"""Which modules are tried with which tests, and which of their mutants are the same program as before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """A module, and the tests that must notice a mistake in it; the quickest first."""
+
+    module: str
+    """Its path inside the package."""
+    tests: tuple[str, ...]
+    within: tuple[str, ...] = ()
+    """The functions and classes that are tried; all, where none is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Equivalent:
+    """A mutant that no test can notice, because nobody could."""
+
+    module: str
+    function: str
+    before: str
+    after: str
+    why: str
+
+
+_NET = ("tests/unit/test_net_breaker.py", "tests/unit/test_net_retry.py", "tests/unit/test_net_tallies.py")
+_WAITING = "tests/integration/test_waiting.py"
+_PUBLISH = ("tests/unit/test_publish.py", "tests/unit/test_manifest.py", "tests/integration/test_manifest.py")
+
+MODULES = (
+    Tested("net/circuit.py", _NET),
+    Tested("net/breaker.py", (*_NET, _WAITING)),
+    Tested("net/outages.py", (_WAITING,)),
+    Tested("net/retry.py", _NET),
+    Tested("net/limit.py", _NET),
+    Tested("net/tallies.py", _NET),
+    Tested("net/deadline.py", ("tests/integration/test_deadline.py",)),
+    Tested("engines/retrying.py", ("tests/unit/test_net_retrying.py", _WAITING)),
+    Tested("stages/publish.py", _PUBLISH),
+    Tested("domain/manifest.py", _PUBLISH),
+    Tested("underway.py", ("tests/unit/test_underway.py",)),
+    Tested("build/store.py", ("tests/unit/test_store.py",), within=("held", "held_byte", "_still_named")),
+    Tested(
+        "net/download.py",
+        ("tests/integration/test_download.py",),
+        within=("alone", "_hold", "_locked"),
+    ),
+)  # fmt: skip
+
+EQUIVALENT: tuple[Equivalent, ...] = ()

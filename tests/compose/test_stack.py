@@ -107,7 +107,8 @@ def test_the_page_and_the_api_answer_on_this_machine(stack: Stack, first_run: su
     assert {"why-the-sky-is-blue", "the-dawn-chorus"} <= {item["episode"] for item in told["items"]}
     with pytest.raises(HTTPError) as refused:
         urlopen(Request(f"http://127.0.0.1:{port}/health", headers={"Host": "elsewhere.example"}), timeout=30)
-    assert refused.value.code == 403
+    with refused.value as answer:
+        assert answer.code == 403
     topic = {"title": "A note that was posted", "mode": "read", "notes": "It came in by the door."}
     urlopen(
         Request(

@@ -65,6 +65,7 @@ def project_of(
             voice=voice,
             writer=writer,
             illustrator=illustrator,
+            type_setter=illustrator,
             stop=stop,
             outages=outages,
             topic_tries=topic_tries,

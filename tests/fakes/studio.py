@@ -46,6 +46,7 @@ def make_studio(
     auto: bool = False,
     fails_unsupported: bool = False,
     illustrator: Illustrator | None = None,
+    type_setter: Illustrator | None = None,
     shapes: tuple[Shape, ...] = (Shape("", 320, 176),),
     films: tuple[Spec, ...] = (),
     signer: Identity | None = None,
@@ -62,7 +63,7 @@ def make_studio(
     """
     (project / "input").mkdir(parents=True, exist_ok=True)
     threads = {"llm": 2, "speech": 2, "cpu": 2, "image": 1}
-    type_setter = FakeIllustrator()
+    type_setter = type_setter or FakeIllustrator()
 
     def in_threads() -> Mapping[str, Executor]:
         return {name: ThreadPoolExecutor(count) for name, count in threads.items()}

@@ -311,7 +311,7 @@ class Looks:
         names, more = views.page_of(works, after, PLANNED_AT_ONCE)
         planned = studio.plan(replace(survey, works=tuple(works[name] for name in names), whole=False))
         return PlanLook(
-            episodes=[views.planned_of(one) for one in planned.episodes],
+            episodes=[views.planned_of(one) for one in planned.episodes if not one.nothing_to_do],
             titles={name: works[name].topic.title for name in names},
             finished=len(survey.finished),
             refused=[Fault(**facts(error)) for error in survey.refused[:REFUSED_SHOWN]],

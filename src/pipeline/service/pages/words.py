@@ -5,10 +5,14 @@ What comes from elsewhere (a topic's title, an engine's error, a reason in a pla
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipeline.media.page import words as published
+
+# As `report.reasons` gives them: `2 × never made`, `follows from mix`.
+_REASON = re.compile(r"(?P<times>\d+ × )?(?:follows from (?P<places>.+)|(?P<why>.+))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,18 @@ class Words:
         )  # fmt: skip
         shown = f"{value:.1f}" if value < 100 and unit != "B" else f"{value:.0f}"
         return f"{shown.replace('.', self.text['decimal'])} {unit}"
+
+    def reason(self, told: str) -> tuple[str, bool]:
+        """A reason as a plan gives it, and whether it could be told in these words."""
+        found = _REASON.fullmatch(told)
+        if found is None or self.code == "en":
+            return told, self.code == "en"
+        times = found["times"] or ""
+        if found["places"]:
+            places = dict.fromkeys(self.stages.get(place, place).lower() for place in found["places"].split(", "))
+            return times + self.text["follows"].format(", ".join(places)), True
+        known = self.reasons.get(found["why"])
+        return (times + known, True) if known is not None else (told, False)
 
     def number(self, count: int) -> str:
         """`10,000`."""
@@ -159,13 +175,14 @@ ENGLISH = Words(
         "plan_about": "Looked through, without making anything.",
         "plan_nothing": "Nothing: every episode is up to date.",
         "plan_up_to_date": "{} episodes are up to date.",
-        "plan_takes": "{} in all, by what was measured here",
+        "plan_takes": "By what was measured here it takes {}.",
         "plan_unknown": "nothing was measured yet",
         "plan_more": "and what follows from that",
         "plan_next": "Next ones",
         "plan_failed": "Cannot be planned:",
         "plan_publish": "put in place again: {}",
         "plan_edited": "your script is kept",
+        "follows": "follows from: {}",
         "plan_none": "Nothing is to be made of this one.",
         # an episode
         "not_there": "Not finished yet. Its sound and its words will stand here.",
@@ -224,6 +241,13 @@ ENGLISH = Words(
         "page": "Page",
         "credentials": "Signature",
         "other": "More",
+        "passage": "Script",
+        "pace": "Pace",
+        "level": "Level",
+        "gain": "Loudness",
+        "sound": "Sound",
+        "cover": "Cover",
+        "film": "Film",
     },
     roles={"writer": "Writer", "voice": "Voice", "illustrator": "Pictures"},
     folders={"input": "Topics", "output": "Episodes", "data": "Data"},
@@ -330,13 +354,14 @@ PORTUGUESE = Words(
         "plan_about": "Examinado, sem produzir nada.",
         "plan_nothing": "Nada: todos os episódios estão em dia.",
         "plan_up_to_date": "{} episódios estão em dia.",
-        "plan_takes": "{} ao todo, pelo que foi medido aqui",
+        "plan_takes": "Pelo que foi medido aqui, leva {}.",
         "plan_unknown": "nada foi medido ainda",
         "plan_more": "e o que se segue disso",
         "plan_next": "Próximos",
         "plan_failed": "Não é possível planejar:",
         "plan_publish": "posto no lugar de novo: {}",
         "plan_edited": "o seu roteiro é mantido",
+        "follows": "segue de: {}",
         "plan_none": "Não há nada a produzir deste.",
         "not_there": "Ainda não está pronto. O som e o texto aparecerão aqui.",
         "edit": "Editar",
@@ -392,6 +417,13 @@ PORTUGUESE = Words(
         "page": "Página",
         "credentials": "Assinatura",
         "other": "Outros",
+        "passage": "Roteiro",
+        "pace": "Ritmo",
+        "level": "Nível",
+        "gain": "Volume",
+        "sound": "Som",
+        "cover": "Capa",
+        "film": "Vídeo",
     },
     roles={"writer": "Texto", "voice": "Voz", "illustrator": "Imagens"},
     folders={"input": "Temas", "output": "Episódios", "data": "Dados"},

@@ -25,18 +25,30 @@ export async function current(path = location.pathname) {
 export function show(page) {
   for (const part of document.querySelectorAll("[data-part]")) {
     const now = page.querySelector(`[data-part="${CSS.escape(part.dataset.part)}"]`);
-    if (!now || now.isEqualNode(part)) continue;
+    if (!now || same(part, now)) continue;
     const focused = part.contains(document.activeElement) ? document.activeElement : null;
     const open = [...part.querySelectorAll("details")].map((one) => one.open);
-    const steps = new Map([...part.querySelectorAll("[data-episode] .step")].map((one) => [row(one), one.textContent]));
     part.replaceWith(now);
     now.querySelectorAll("details").forEach((one, index) => { if (index in open) one.open = open[index]; });
-    now.querySelectorAll("[data-episode] .step").forEach((one) => { one.textContent = steps.get(row(one)) ?? ""; });
+    paint(now);
     if (focused) ((focused.id && document.getElementById(focused.id)) || now.closest("section, main")).focus({ preventScroll: true });
   }
 }
 
-const row = (element) => element.closest("[data-episode]").dataset.episode;
+// What only the events tell is no difference.
+function same(part, now) {
+  const copy = now.cloneNode(true);
+  paint(copy);
+  return copy.isEqualNode(part);
+}
+
+const steps = new Map(); // episode → what is being made of it at this moment: only the events tell
+
+function paint(within) {
+  for (const place of within.querySelectorAll("[data-episode] .step")) {
+    place.textContent = steps.get(place.closest("[data-episode]").dataset.episode) ?? "";
+  }
+}
 
 /** Follow what happens. `heard` is told each event; `shown` is called when the page has been brought up to date. */
 export function follow({ heard = () => {}, shown = () => {} } = {}) {
@@ -66,7 +78,8 @@ export function follow({ heard = () => {}, shown = () => {} } = {}) {
   for (const kind of ["maker", "round", "round_done", "interrupted", "held", "engine", "made"]) on(kind, soon);
   on("opened", (it) => { if (words.making) say(words.making, { what: named(it.episode) }); soon(); });
   on("started", (it) => {
-    for (const place of document.querySelectorAll(`[data-episode="${CSS.escape(it.episode)}"] .step`)) place.textContent = it.step ?? "";
+    steps.set(it.episode, it.step ?? "");
+    paint(document);
     soon();
   });
   on("done", (it) => { if (words.done) say(words.done, { what: named(it.episode) }); soon(); });

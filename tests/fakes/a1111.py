@@ -262,6 +262,8 @@ class FakeA1111:
         self.begun = threading.Event()
         self.sd_models: object = None
         """What /sd-models answers in place of the checkpoints, where it is set."""
+        self.recommends: object = None
+        """Where it is set, the server says that it is ours, and how its model is drawn with."""
         self._drawing = 0
         self._lock = threading.Lock()
         self._one_at_a_time = threading.Lock()
@@ -275,6 +277,8 @@ class FakeA1111:
             self.calls.append(f"{method} {route}")
         if (method, route) == ("POST", "/sdapi/v1/txt2img"):
             return self._text_to_image(json.loads(body))
+        if route == "/health" and self.recommends is not None:
+            return Reply(200, b'{"service": "media-pipeline images"}')
         feature, told = self._told().get((method, route), ("", None))
         if told is None or (feature and not self.has(feature)):
             return Reply(404, b'{"detail":"Not Found"}')
@@ -285,7 +289,10 @@ class FakeA1111:
         api = "/sdapi/v1"
         return {
             ("GET", f"{api}/sd-models"): ("", lambda: self._models() if self.sd_models is None else self.sd_models),
-            ("GET", f"{api}/options"): ("options", lambda: {"sd_model_checkpoint": self._title(self.checkpoint)}),
+            ("GET", f"{api}/options"): (
+                "options",
+                lambda: {"sd_model_checkpoint": self._title(self.checkpoint), "media_pipeline": self.recommends},
+            ),
             ("GET", f"{api}/samplers"): ("samplers", self._samplers),
             ("GET", f"{api}/schedulers"): ("schedulers", lambda: [{"name": "karras", "label": "Karras"}]),
             ("GET", f"{api}/progress"): ("progress", self._progress),

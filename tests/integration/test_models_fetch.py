@@ -468,7 +468,11 @@ def test_without_a_network_it_says_what_to_do_by_hand(tmp_path: Path) -> None:
     assert str(tmp_path / "voices") in hint
 
 
-@pytest.mark.parametrize("text", [b"<html>Welcome!</html>", b"[]", b'{"en_US-joe-medium": {}}', b"\xff"])
+# More than any reader of JSON goes down.
+DEEP = b"[" * 100_000
+
+
+@pytest.mark.parametrize("text", [b"<html>Welcome!</html>", b"[]", b'{"en_US-joe-medium": {}}', b"\xff", DEEP])
 def test_what_is_no_catalogue_is_said_to_be_none(text: bytes, site: Site, tmp_path: Path) -> None:
     site.files = {"/rhasspy/piper-voices/resolve/main/voices.json": text}
     watched = Watched()
@@ -522,7 +526,13 @@ def test_a_repository_of_another_form_is_refused(
 
 @pytest.mark.parametrize(
     "listing",
-    [b"<html>", b"[]", b'{"sha": "main", "siblings": []}', b'{"sha": "' + b"a" * 40 + b'", "siblings": [{}]}'],
+    [
+        b"<html>",
+        b"[]",
+        b'{"sha": "main", "siblings": []}',
+        b'{"sha": "' + b"a" * 40 + b'", "siblings": [{}]}',
+        DEEP,
+    ],
 )
 def test_what_is_no_listing_is_said_to_be_none(listing: bytes, site: Site, tmp_path: Path) -> None:
     site.files = {f"/api/models/{TURBO}/revision/{COMMIT}": listing}

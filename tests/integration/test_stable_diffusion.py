@@ -301,6 +301,24 @@ def test_a_size_that_no_model_draws_is_not_asked_for(fake: FakeA1111, url: str, 
     assert fake.calls == []
 
 
+@pytest.mark.parametrize("name", ["steps", "cfg_scale"])
+@pytest.mark.parametrize("value", ["four", [], {}, -1, 1e9, True, float("nan"), float("inf")])
+def test_a_recommendation_that_no_picture_is_drawn_with_is_named(
+    fake: FakeA1111, url: str, name: str, value: object
+) -> None:
+    fake.recommends = {name: value}
+    with pytest.raises(EngineNonsense, match=f"as {name}, which is none"):
+        illustrator(url, sampler="Euler").draw(REQUEST)
+
+    assert fake.asked == []
+
+
+def test_what_our_own_server_recommends_is_taken(fake: FakeA1111, url: str) -> None:
+    fake.recommends = {"steps": 4, "cfg_scale": 0.0}
+    illustrator(url, sampler="Euler").draw(REQUEST)
+    assert [(wanted["steps"], wanted["cfg_scale"]) for wanted in fake.asked] == [(4, 0.0)]
+
+
 @pytest.mark.parametrize(
     ("options", "why"),
     [

@@ -231,6 +231,8 @@ OUT = INSTEAD.format(name="api_key")
         ("# open-sesame\n", None),
         ('a = [\n"\napi_key = 3\n', None),
         ("broken = = 1\n", "broken = = 1\n"),
+        ("deep = " + "[" * 20_000, "deep = " + "[" * 20_000),
+        ("api_key = " + "[" * 20_000, None),
         ("\ufeffapi_key = 'open-sesame'\n", None),
         ('[table]\napi_key = "harmless"\n', '[table]\napi_key = "harmless"\n'),
     ],

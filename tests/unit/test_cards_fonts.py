@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import struct
+from contextlib import suppress
 from hashlib import sha256
 from importlib.resources import files
+from random import Random
 
 import pytest
 from PIL import ImageFont
@@ -96,8 +99,6 @@ def test_a_font_of_ones_own_is_asked_last(tmp_path: object) -> None:
 
 def _with_characters_moved(font: bytes, from_: str, to: str) -> bytes:
     """A copy of the font whose format 12 table gives `to` the glyph that `from_` has, and knows nothing else."""
-    import struct
-
     plain = ImageFont.truetype(io.BytesIO(font), 20)
     assert plain.getlength(from_)
     glyph = _glyph_of(font, ord(from_))
@@ -113,8 +114,6 @@ def _with_characters_moved(font: bytes, from_: str, to: str) -> bytes:
 
 
 def _glyph_of(font: bytes, code: int) -> int:
-    import struct
-
     (count,) = struct.unpack_from(">H", font, 4)
     start = next(
         struct.unpack_from(">I", font, 12 + 16 * index + 8)[0]
@@ -137,6 +136,55 @@ def _glyph_of(font: bytes, code: int) -> int:
             return int((code + delta) & 0xFFFF)
         return int(struct.unpack_from(">H", font, place + offset + 2 * (code - first))[0])
     raise AssertionError("no format 4 table")
+
+
+def _font_with(cmap: bytes) -> bytes:
+    """A font that has a table of characters, and nothing else."""
+    return struct.pack(">IHHHH", 0x00010000, 1, 0, 0, 0) + struct.pack(">4sIII", b"cmap", 0, 28, len(cmap)) + cmap
+
+
+def _many_tables(count: int) -> bytes:
+    """As many times the same table as a font may name, which has every character there is."""
+    named = struct.pack(">HHI", 3, 10, 4 + 8 * count) * count
+    whole = struct.pack(">HHIII", 12, 0, 28, 0, 1) + struct.pack(">III", 1, 0x10FFFF, 1)
+    return struct.pack(">HH", 0, count) + named + whole
+
+
+def _overlapping_groups(count: int) -> bytes:
+    named = struct.pack(">HHHHI", 0, 1, 3, 10, 12)
+    groups = struct.pack(">III", 1, 0x10FFFF, 1) * count
+    return named + struct.pack(">HHIII", 12, 0, 16 + 12 * count, 0, count) + groups
+
+
+def _overlapping_segments(count: int) -> bytes:
+    named = struct.pack(">HHHHI", 0, 1, 3, 1, 12)
+    head = struct.pack(">HHHHHHH", 4, 0, 0, 2 * count, 0, 0, 0)
+    ends, firsts = struct.pack(">H", 0xFFFE) * count, struct.pack(">H", 1) * count
+    return named + head + ends + b"\0\0" + firsts + b"\0\1" * count + b"\0\0" * count
+
+
+def test_a_table_that_a_font_names_a_thousand_times_is_read_once() -> None:
+    assert len(characters_of(_font_with(_many_tables(65_535)), where="x.ttf")) == 0x10FFFF
+
+
+@pytest.mark.parametrize("cmap", [_overlapping_groups(100_000), _overlapping_segments(16_000)])
+def test_a_few_kilobytes_that_claim_a_billion_characters_are_no_font(cmap: bytes) -> None:
+    with pytest.raises(InputError, match="no TrueType or OpenType font"):
+        characters_of(_font_with(cmap), where="x.ttf")
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_damaged_font_gives_letters_or_a_reason(seed: int) -> None:
+    """Whatever is flipped in it: letters of a letter's size, or an error that is named."""
+    random = Random(seed)
+    data = bytearray(_with_characters_moved(bundled(SERIF).data, "A", "א"))
+    tables = 12 + 16 * struct.unpack_from(">H", data, 4)[0]
+    for _ in range(random.choice([1, 8, 200])):
+        place = random.choice([random.randrange(tables), random.randrange(len(data))])
+        data[place] = random.randrange(256)
+    with suppress(EngineRefused, InputError):
+        mask = Typecase("he", (FontFile("own.ttf", bytes(data)),)).ink("אA", SERIF, 30).mask
+        assert max(mask.size) < 2_000
 
 
 @pytest.mark.parametrize("data", [b"", b"not a font", b"\x00\x01\x00\x00" + b"\xff" * 40, b"ttcf"])

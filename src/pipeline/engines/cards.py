@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 from pipeline.errors import EngineRefused, SettingsError, StoreError
@@ -25,6 +26,7 @@ _VERSION = 1
 _SMALLEST, _LARGEST = 64, 4096
 _LONGEST_TO_SHORTEST = 4
 # Collections of Chinese, Japanese and Korean fonts have 20 to 30.
+_ANY_SIZE = 20
 _MOST_FONT_MIB = 64
 
 
@@ -92,6 +94,8 @@ class Cards:
 
 def read_fonts(paths: Sequence[Path]) -> tuple[FontFile, ...]:
     """Fonts from the disk. Raises SettingsError with every one that cannot be read or is no font."""
+    from PIL import ImageFont
+
     from pipeline.errors import InputError
     from pipeline.media.cards.coverage import characters_of
 
@@ -104,8 +108,9 @@ def read_fonts(paths: Sequence[Path]) -> tuple[FontFile, ...]:
                 problems.append(f"{path}: it is larger than any font ({_MOST_FONT_MIB} MiB)")
                 continue
             characters_of(data, where=str(path))
+            ImageFont.truetype(BytesIO(data), _ANY_SIZE)
         except OSError as error:
-            problems.append(f"{path}: {error.strerror}")
+            problems.append(f"{path}: {error.strerror or error}")
         except StoreError as error:
             # Its own words are of writing: "may not write there".
             problems.append(f"{path}: {os.strerror(error.errno) if error.errno else error.what}")

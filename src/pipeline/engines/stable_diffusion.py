@@ -63,6 +63,8 @@ _MOST_ANSWER_BYTES = 24 << 20
 # AUTOMATIC1111's own defaults for its API are 50 steps and 7; its page draws with 20. Half-way is indistinguishable
 # from 50 with its default sampler, in half the time.
 _STEPS, _GUIDANCE = 25, 7.0
+# What AUTOMATIC1111's page offers at most.
+_MOST_STEPS, _MOST_GUIDANCE = 150, 30
 # The sampler that AUTOMATIC1111's API takes where none is named; the others have it too.
 _SAMPLER = "Euler"
 # Ours draws with the sampler that the model was published with.
@@ -451,15 +453,28 @@ class StableDiffusion:
         defaults = defaults if isinstance(defaults, dict) else {}
         guidance = self._wanted_guidance
         if guidance is None:
-            guidance = float(defaults.get("cfg_scale", _GUIDANCE))
+            guidance = self._recommended(defaults, "cfg_scale", _GUIDANCE, most=_MOST_GUIDANCE)
         return _Setup(
             contract=contract,
             checkpoint=self._checkpoint(checkpoints, options, contract),
             sampler=self._named("/samplers", self._wanted_sampler or (_OUR_SAMPLER if ours else _SAMPLER), "sampler"),
             scheduler=self._named("/schedulers", self._wanted_scheduler, "scheduler"),
-            steps=self._wanted_steps or int(defaults.get("steps") or _STEPS),
+            steps=self._wanted_steps or int(self._recommended(defaults, "steps", _STEPS, most=_MOST_STEPS)),
             guidance=guidance,
             tells_progress=isinstance(self._optional("/progress?skip_current_image=true"), dict),
+        )
+
+    def _recommended(self, defaults: Mapping[str, Any], name: str, usual: float, *, most: float) -> float:
+        """What our own server says that its model is drawn with. Raises EngineNonsense for what no picture can be."""
+        value = defaults.get(name)
+        if value is None or (name == "steps" and value == 0):
+            return usual
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most:
+            return value
+        raise EngineNonsense(
+            f"it recommends {value!r} as {name}, which is none",
+            where=self._where,
+            hint="See that server's settings and log.",
         )
 
     def _told(self, path: str) -> Answer:

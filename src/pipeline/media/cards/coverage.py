@@ -19,11 +19,15 @@ def characters_of(font: bytes, *, where: str) -> frozenset[int]:
     try:
         table = _cmap(font)
         (count,) = struct.unpack_from(">H", table, 2)
-        found: set[int] = set()
+        # A font may claim 65,535 tables; each place is read once, and no more of them than there are kinds.
+        places: set[int] = set()
         for index in range(count):
             platform, encoding, offset = struct.unpack_from(">HHI", table, 4 + 8 * index)
-            if (platform, encoding) in _UNICODE:
-                found |= _characters(table, offset)
+            if (platform, encoding) in _UNICODE and len(places) < len(_UNICODE):
+                places.add(offset)
+        found: set[int] = set()
+        for offset in places:
+            found |= _characters(table, offset)
     except (struct.error, IndexError, ValueError) as error:
         raise InputError(
             "it is no TrueType or OpenType font", where=where, hint="Give a .ttf, .otf or .ttc file."
@@ -48,10 +52,13 @@ def _characters(table: bytes, start: int) -> set[int]:
     if kind == 12:
         (groups,) = struct.unpack_from(">I", table, start + 12)
         found: set[int] = set()
+        before = -1
         for index in range(groups):
             first, last, glyph = struct.unpack_from(">III", table, start + 16 + 12 * index)
-            if last > 0x10FFFF:
-                raise ValueError("beyond Unicode")
+            # In order and apart, as they must be: else a few kilobytes could claim a billion characters.
+            if not before < first <= last <= 0x10FFFF:
+                raise ValueError("not in order, or beyond Unicode")
+            before = last
             # Glyph 0 is the empty box.
             found.update(range(first + (glyph == 0), last + 1))
         return found
@@ -67,7 +74,11 @@ def _in_segments(table: bytes, start: int) -> set[int]:
     ranges_at = start + 16 + 3 * doubled
     ranges = struct.unpack_from(f">{count}H", table, ranges_at)
     found: set[int] = set()
+    before = -1
     for index, (first, last, delta, offset) in enumerate(zip(firsts, ends, deltas, ranges, strict=True)):
+        if not before < first <= last:
+            raise ValueError("not in order")
+        before = last
         for code in range(first, last + 1):
             if offset:
                 (glyph,) = struct.unpack_from(">H", table, ranges_at + 2 * index + offset + 2 * (code - first))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
@@ -35,6 +36,8 @@ _MEASURED_AT = 200
 # Pillow places glyphs at whole pixels. Small letters are drawn larger and reduced, so that their distances are even.
 _FINE_BELOW_PIXELS = 64
 _FINE = 4
+# No letter is as wide or as high: Zapfino's swashes, the widest in common use, reach 3.
+_MOST_EMS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +96,28 @@ class Typecase:
         self._fonts: dict[tuple[str, float], ImageFont.FreeTypeFont] = {}
 
     def width(self, text: str, face: str) -> float:
-        """In ems."""
-        return sum(
-            self._font(one, _MEASURED_AT).getlength(run, language=self._language) for one, run in self._runs(text, face)
-        ) / (_MEASURED_AT)
+        """In ems. Raises NoLetters, as `ink` does."""
+        with _named():
+            return (
+                sum(
+                    self._font(one, _MEASURED_AT).getlength(run, language=self._language)
+                    for one, run in self._runs(text, face)
+                )
+                / _MEASURED_AT
+            )
 
     def capitals(self, face: str) -> float:
         """How high capitals are, in ems."""
         return -float(self._font(_face(bundled(face)), _MEASURED_AT).getbbox("H", anchor="ls")[1]) / _MEASURED_AT
 
     def ink(self, text: str, face: str, size: float) -> Ink:
-        """The line's letters at so many pixels an em."""
+        """The line's letters at so many pixels an em. Raises NoLetters where a font's are damaged, or larger than any
+        letter.
+        """
+        with _named():
+            return self._inked(text, face, size)
+
+    def _inked(self, text: str, face: str, size: float) -> Ink:
         fine = _FINE if size < _FINE_BELOW_PIXELS else 1
         runs = [(self._font(one, size * fine), run) for one, run in self._runs(text, face)]
         boxes, start = [], 0.0
@@ -116,6 +130,8 @@ class Typecase:
         top = int(min(box[1] for box in boxes) // fine - 1) * fine
         right, bottom = max(box[2] for box in boxes) + 2 * fine, max(box[3] for box in boxes) + 2 * fine
         wide, high = (int(-(-span // fine)) * fine for span in (right - left, bottom - top))
+        if wide > _MOST_EMS * size * fine * (len(text) + 1) or high > _MOST_EMS * size * fine:
+            raise OSError("its letters are larger than any")
         mask = Image.new("L", (wide, high))
         pen, start = ImageDraw.Draw(mask), 0.0
         for font, run in runs:
@@ -171,6 +187,19 @@ class Typecase:
             found = ImageFont.truetype(io.BytesIO(face.data), size, layout_engine=engine)
             self._fonts[face.name, size] = found
         return found
+
+
+@contextmanager
+def _named() -> Iterator[None]:
+    """What FreeType says of a damaged font, as what a card does without. It says so at the letter, not at the font."""
+    try:
+        yield
+    except (OSError, OverflowError) as error:
+        raise NoLetters(
+            f"a font cannot be drawn with: {error}",
+            where="cards",
+            hint="Give another one (`fonts` in config/pictures.toml).",
+        ) from error
 
 
 def _no_glyphs(missing: str) -> NoLetters:

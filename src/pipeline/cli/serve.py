@@ -75,7 +75,10 @@ def serve(
     telemetry.configure(form="json" if as_json else settings.log_format, level=settings.log_level)
 
     def told(address: str) -> None:
-        typer.echo(json.dumps({"listening": address}) if as_json else f"Listening at {address}; Ctrl-C ends it.")
+        if as_json:
+            typer.echo(json.dumps({"listening": address}))
+        elif settings.log_format == "text":  # else programs read what is said here, and the log says it
+            typer.echo(f"Listening at {address}; Ctrl-C ends it.")
 
     listening = listen(settings.service_host, settings.service_port)
     answer(service, listening, grace_seconds=settings.service_grace_seconds, told=told)

@@ -54,9 +54,10 @@ from pipeline.errors import (
 )
 from pipeline.files import disk_error, make_folder, remove_parts
 from pipeline.flow import Desk, Edited, Origin, episode
+from pipeline.following import Following
 from pipeline.net.outages import Outages
 from pipeline.ports import Voice, Writer
-from pipeline.records import Failure, Failures, Measured, Record, Records
+from pipeline.records import Failure, Failures, Home, Measured, Record, Records, device_of
 from pipeline.slugs import assign, source_identity
 from pipeline.stages import pictures, speech
 from pipeline.stages.pictures import Away, Easel
@@ -264,6 +265,9 @@ class Studio:
         self.records = Records(folders.data / "records")
         self.seals = Seals.load(folders.data / "seals.json")
         self.measured = Measured.load(folders.data / "measured.json")
+        self.home = Home(folders.data / "output.json")
+        self._device: int | None = None
+        """What the output folder was on when the run began."""
         self._desk = desk
         self._defaults = defaults
         self._executors = executors
@@ -278,6 +282,7 @@ class Studio:
         """The episodes sealed by this run."""
         self._underway: Underway | None = None
         self._runner: Runner[Any, Any] | None = None
+        self._following = Following()
 
     @property
     def fingerprint(self) -> str:
@@ -337,7 +342,10 @@ class Studio:
     # -- planning ------------------------------------------------------------------------------------------------
 
     def plan(self, survey: Survey) -> Plan:
-        """What a run would make and why. Changes nothing and asks no engine to work."""
+        """What a run would make and why. Changes nothing and asks no engine to work. Raises StoreError where the
+        output folder is gone with its volume: all would be made anew.
+        """
+        self.home.check(self.folders.output)
         episodes = tuple(self._plan_one(work) for work in survey.works)
         left = self.left(survey) if survey.whole else ()
         return Plan(survey.finished, episodes, survey.refused, left, self._shared_gpu is not None)
@@ -403,9 +411,18 @@ class Studio:
 
     # -- running -------------------------------------------------------------------------------------------------
 
-    def run(self, survey: Survey, notify: Callable[[Event], None]) -> Iterator[Outcome[Published]]:
-        """Make and publish every episode of the survey; each outcome comes as its episode ends."""
+    def run(
+        self, survey: Survey, notify: Callable[[Event], None], *, asked_by: Callable[[str], str] = lambda _: ""
+    ) -> Iterator[Outcome[Published]]:
+        """Make and publish every episode of the survey; each outcome comes as its episode ends. `asked_by` says which
+        request asked for an episode, for the logs; empty where none did.
+        """
+        self._following = following = Following(asked_by)
+        self.home.check(self.folders.output)
         make_folder(self.folders.output)
+        self._device = device_of(self.folders.output)
+        if next(iter(self.episodes_on_disk()), None) is not None:
+            self.home.note(self.folders.output)
         for kept in (self.seals.path, self.measured.path):
             if kept.is_dir():  # found out now, and not when hours of work are to be remembered
                 raise disk_error(IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)), kept)
@@ -420,7 +437,8 @@ class Studio:
             if event.kind is Kind.MADE and event.step is not None:
                 units, seconds = spent.get(event.step.rule.name, (0.0, 0.0))
                 spent[event.step.rule.name] = (units + event.step.units, seconds + event.seconds)
-            notify(event)
+            with following.telling(event):
+                notify(event)
 
         executors = self._executors()
         try:
@@ -490,6 +508,7 @@ class Studio:
                 notify=notify,
                 stop=self._stop,
                 stalled=self._stalled,
+                within=self._following.step,
             )
             return self._runner
 
@@ -537,7 +556,7 @@ class Studio:
         return Job(
             work.slug,
             flow=lambda: self._flow(work, record),
-            finish=lambda edition, trail: self._publish(work, edition, trail, record),
+            finish=lambda edition, trail: self._finish(work, edition, trail, record),
             earlier=record.trail,
             wait_for=self._wait_for,
         )
@@ -590,6 +609,10 @@ class Studio:
         except PipelineError:
             return None  # the engines at hand will say what is wrong with the topic, if it is the topic
 
+    def _finish(self, work: Work, edition: Edition, trail: Trail, record: Record) -> Published:
+        with self._following.publishing(work.slug):
+            return self._publish(work, edition, trail, record)
+
     def _publish(self, work: Work, edition: Edition, trail: Trail, record: Record) -> Published:
         folder = self.folders.output / work.slug
         make_folder(self.store.folder / "locks")
@@ -615,12 +638,25 @@ class Studio:
             )
             if now != record:
                 self.records.save(work.slug, now)
+            self._keep_off_another_device()
             published = publish(edition, folder, ours={*before, digest})
+            self.home.note(self.folders.output)
             if going:
                 self.records.save(work.slug, replace(now, manifests=(manifest,)))
             self._seal_episode(work, edition, published)
         self.failures.clear(work.slug)
         return published
+
+    def _keep_off_another_device(self) -> None:
+        """Raises StoreError where the output folder's volume has come or gone since the run began: what is published
+        now would lie elsewhere than the rest.
+        """
+        if self._device is not None and device_of(self.folders.output) != self._device:
+            raise StoreError(
+                "the folder is on another device than when the run began: a volume was mounted or taken away",
+                where=str(self.folders.output),
+                hint="Mount it as it was and run it again; what was made is kept.",
+            )
 
     def _seal_episode(self, work: Work, edition: Edition, published: Published) -> None:
         """Seal what was published, unless someone has changed the script since: first the states, then the look at
@@ -796,7 +832,10 @@ class Studio:
         return Returns.STORED if writing and not any(verdict.make for verdict in writing) else Returns.ANEW
 
     def check(self) -> Iterator[Checked]:
-        """Every published episode, each of its files read and compared with its manifest, also where that is gone."""
+        """Every published episode, each of its files read and compared with its manifest, also where that is gone.
+        Raises StoreError as `plan` does.
+        """
+        self.home.check(self.folders.output)
         asked = self.survey().asked
         lost = {slug for slug in self.records.slugs() if self._has_lost_its_manifest(slug, asked)}
         for slug in sorted({*self.episodes_on_disk(), *lost}):

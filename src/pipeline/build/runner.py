@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Executor, Future
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from enum import StrEnum
 from queue import Empty, SimpleQueue
@@ -106,7 +107,8 @@ class _Open(Generic[T, R]):
 class Runner(Generic[T, R]):
     """One run. `stop` may be set from any thread (then call `wake`): what runs is finished or given up by its
     engine, nothing new is begun, and every flow that was not done ends as Interrupted. `stalled` names the resources
-    that do nothing but wait: flows that wait for those alone do not keep others from being opened.
+    that do nothing but wait: flows that wait for those alone do not keep others from being opened. `within` is entered
+    around the making of each step, on the thread that makes it.
     """
 
     def __init__(
@@ -118,6 +120,7 @@ class Runner(Generic[T, R]):
         notify: Callable[[Event], None],
         stop: Flag,
         stalled: Callable[[], Collection[str]] = tuple,
+        within: Callable[[str, Step], AbstractContextManager[object]] = lambda _, __: nullcontext(),
     ) -> None:
         self._store = store
         self._executors = executors
@@ -125,6 +128,7 @@ class Runner(Generic[T, R]):
         self._notify = notify
         self._stop = stop
         self._stalled = stalled
+        self._within = within
         self._done: SimpleQueue[tuple[str, Future[object]] | None] = SimpleQueue()
         self._open: dict[str, _Open[T, R]] = {}
         self._in_flight: dict[str, tuple[Future[object], list[_Open[T, R]]]] = {}
@@ -217,8 +221,9 @@ class Runner(Generic[T, R]):
         def work() -> tuple[StoredArtifact, bool]:
             if self._stop.is_set():
                 raise Interrupted
-            self._notify(Event(Kind.STARTED, name, step, why=reason))
-            return self._store.make_or_find(step)
+            with self._within(name, step):
+                self._notify(Event(Kind.STARTED, name, step, why=reason))
+                return self._store.make_or_find(step)
 
         self._send(step.rule.resource, step.key, work, open_)
 

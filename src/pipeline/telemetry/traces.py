@@ -123,6 +123,15 @@ def begin(name: str, facts: Facts | None = None) -> object:
     return _tracing.tracer.start_span(name, context=Context(), attributes=dict(facts or {}))
 
 
+def inside(made: object) -> AbstractContextManager[object]:
+    """While it lasts, this thread is in a span that `begin` returned, which goes on afterwards."""
+    if made is None or _tracing is None:
+        return nullcontext()
+    from opentelemetry.trace import use_span
+
+    return use_span(made, record_exception=False, set_status_on_exception=False)  # type: ignore[arg-type]  # a Span
+
+
 def note(made: object, name: str, facts: Facts) -> None:
     """A span without length under one that `begin` returned: something that was there already."""
     with span(name, facts, under=made) if made is not None else nullcontext():

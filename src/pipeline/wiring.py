@@ -14,7 +14,7 @@ from typing import TypeVar
 from pipeline import __version__, inbox
 from pipeline.build.recipe import Canonical
 from pipeline.digests import Digests
-from pipeline.engines.choice import Candidate, Choice, choose, knock
+from pipeline.engines.choice import Candidate, Choice, choose
 from pipeline.engines.observed import ObservedIllustrator, ObservedVoice, ObservedWriter
 from pipeline.errors import EngineError, SettingsError, StoreError
 from pipeline.files import read_plain
@@ -25,6 +25,7 @@ from pipeline.media.programme import Pauses
 from pipeline.net.breaker import Change, log_change
 from pipeline.net.limit import CallsPerMinute, Limit, Unlimited
 from pipeline.net.outages import Outages
+from pipeline.net.reach import knock
 from pipeline.net.retry import Policy
 from pipeline.net.tls import Tls
 from pipeline.ports import Illustrator, Unloads, Voice, Writer

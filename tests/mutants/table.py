@@ -27,19 +27,24 @@ class Equivalent:
     why: str
 
 
-_NET = ("tests/unit/test_net_breaker.py", "tests/unit/test_net_retry.py", "tests/unit/test_net_tallies.py")
+_NET = (
+    "tests/unit/test_net_retry.py",
+    "tests/unit/test_net_breaker.py",
+    "tests/unit/test_net_tallies.py",
+    "tests/unit/test_net_told.py",
+)
 _WAITING = "tests/integration/test_waiting.py"
 _PUBLISH = ("tests/unit/test_publish.py", "tests/unit/test_manifest.py", "tests/integration/test_manifest.py")
 
 MODULES = (
     Tested("net/circuit.py", _NET),
-    Tested("net/breaker.py", (*_NET, _WAITING)),
+    Tested("net/breaker.py", _NET),
     Tested("net/outages.py", (_WAITING,)),
     Tested("net/retry.py", _NET),
     Tested("net/limit.py", _NET),
     Tested("net/tallies.py", _NET),
     Tested("net/deadline.py", ("tests/integration/test_deadline.py",)),
-    Tested("engines/retrying.py", ("tests/unit/test_net_retrying.py", _WAITING)),
+    Tested("engines/retrying.py", ("tests/unit/test_net_retrying.py",)),
     Tested("stages/publish.py", _PUBLISH),
     Tested("domain/manifest.py", _PUBLISH),
     Tested("underway.py", ("tests/unit/test_underway.py",)),
@@ -51,4 +56,16 @@ MODULES = (
     ),
 )  # fmt: skip
 
-EQUIVALENT: tuple[Equivalent, ...] = ()
+_UNREAD = "It is read only of a service that is taken to be down, and is set whenever one is."
+
+EQUIVALENT = (
+    Equivalent(
+        "net/circuit.py",
+        "Rests.after",
+        "return min(self.longest_seconds, self.first_seconds * 2.0 ** min(probes, 60))",
+        "return min(self.longest_seconds, self.first_seconds * 2.0 ** min(probes, (61)))",
+        "The bound is there so that a power does not overflow; either is longer than any rest.",
+    ),
+    Equivalent("net/circuit.py", "Circuit.__init__", "self._since = 0.0", "self._since = (1.0)", _UNREAD),
+    Equivalent("net/circuit.py", "Circuit.__init__", "self.next_try = 0.0", "self.next_try = (1.0)", _UNREAD),
+)

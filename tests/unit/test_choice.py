@@ -6,8 +6,9 @@ import socket
 
 import pytest
 
-from pipeline.engines.choice import Candidate, choose, knock
+from pipeline.engines.choice import Candidate, choose
 from pipeline.errors import EngineRefused, EngineUnavailable
+from pipeline.net.reach import knock
 
 
 def refuse(_: str) -> None:

@@ -86,6 +86,48 @@ def loose_questions(tree: ast.Module, _: str) -> Iterator[str]:
                 yield name
 
 
+def network(tree: ast.Module, _: str) -> Iterator[str]:
+    """Whatever can speak to another machine: the libraries for it, and the standard library's own ways."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                yield from (one.name for one in names if _speaks(one.name))
+            case ast.ImportFrom(module=str(module), names=names, level=0):
+                found = {module} | {f"{module}.{one.name}" for one in names}
+                yield from {name for name in found if _speaks(name) and module.split(".")[0] in {"http", "urllib"}}
+                if _speaks(module) and module.split(".")[0] not in {"http", "urllib"}:
+                    yield module
+            case ast.Call(func=ast.Attribute(attr="open_connection" | "create_connection" as name)):
+                yield name
+
+
+def _speaks(module: str) -> bool:
+    return module in _SPEAKS or module.split(".")[0] in _SPEAKS
+
+
+_SPEAKS = {
+    "socket", "http.client", "urllib.request", "xmlrpc", "ftplib", "smtplib", "imaplib", "poplib", "telnetlib",
+    "requests", "urllib3", "httpx", "httpcore", "aiohttp", "websockets", "websocket", "pycurl", "paramiko", "grpc",
+    "ollama", "openai", "huggingface_hub",
+}  # fmt: skip
+
+
+def shown_secrets(tree: ast.Module, _: str) -> Iterator[str]:
+    """Fields whose value a log, a traceback or a failed assertion would show."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.ClassDef):
+            continue
+        for field in node.body:
+            match field:
+                case ast.AnnAssign(target=ast.Name(name), annotation=kind, value=value) if _SECRET.search(name):
+                    hidden = value is not None and "repr=False" in ast.unparse(value)
+                    if not hidden and re.search(r"\b(str|bytes|Mapping|dict|Any|object)\b", ast.unparse(kind)):
+                        yield f"{node.name}.{name}"
+
+
+_SECRET = re.compile(r"(^|_)(password|passwd|secret|token|api_?key|authorization|bearer|cookies?|headers)$")
+
+
 def unbounded_reads(tree: ast.Module, _: str) -> Iterator[str]:
     """Taking whatever somebody else sends, however long it is. What is named `file` lies on this machine."""
     for node in ast.walk(tree):
@@ -192,6 +234,43 @@ RULES = {
         },
         ("requests.get(url)", "httpx.Client()", "urllib.request.urlopen(url)", "requests.Session()"),
     ),
+    "only net/ speaks to other machines": Held(
+        network,
+        {
+            "net/border.py": {"socket", "requests", "urllib3"},
+            "net/deadline.py": {"http.client", "socket", "urllib3.connection", "urllib3.connectionpool",
+                                "urllib3.exceptions"},
+            "net/download.py": {"requests"},
+            "net/reach.py": {"socket", "create_connection"},
+            "net/session.py": {"requests", "requests.adapters", "requests.utils", "urllib3.exceptions"},
+            "net/tls.py": {"socket", "create_connection"},
+            # Ollama's own client, which brings its transport: given net's certificates, proxies and deadlines, and a
+            # watch that shuts its socket.
+            "engines/ollama.py": {"socket", "httpx", "ollama"},
+            # The type of an answer, which net's session gives.
+            "engines/ollama_models.py": {"requests"},
+            # What a name leads to is what is to be told; in a thread of its own, with a deadline.
+            "doctor/servers.py": {"socket"},
+            # They listen; and ask themselves whether they are healthy, on this machine.
+            "image_server/__main__.py": {"http.client", "socket"},
+            "speech_server/__main__.py": {"http.client", "socket"},
+            "service/serving.py": {"socket"},
+            # A door on this machine's own address to the service behind it.
+            "service/forward.py": {"open_connection"},
+        },
+        ("import requests", "from requests import get", "import http.client", "from http import client",
+         "import urllib.request", "from urllib import request", "from urllib.request import urlopen", "import httpx",
+         "import aiohttp", "import socket", "def late():\n    import urllib3", "asyncio.open_connection(host, 80)"),
+    ),
+    "no secret is shown by what holds it": Held(
+        shown_secrets,
+        {
+            # What a service answered, which sets no cookies here.
+            "net/session.py": {"Answer.headers"},
+        },
+        ("class A:\n    password: str", "class A:\n    api_key: str | None = None",
+         "class A:\n    headers: Mapping[str, str] = field(default_factory=dict)"),
+    ),
     "nothing is read to its end that somebody else sends": Held(
         unbounded_reads,
         {
@@ -200,6 +279,7 @@ RULES = {
             "stages/video.py": {"picture.read()"},
             # Read by service/door.py, within its bounds, before the route is called.
             "service/routes.py": {"request.body"},
+            "service/pages/forms.py": {"request.body"},
         },
         ("response.read()", "opened(url).read()", "sock.makefile().readlines()", "response.content", "response.json()"),
     ),

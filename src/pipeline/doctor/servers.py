@@ -50,7 +50,7 @@ class Server:
     """False where something else does the work if this is not there."""
     asked_for: bool = False
     """Somebody turned it on: that nobody answers is worth a word, wherever its address comes from."""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Go with every question; may hold secrets, which are never shown."""
 
     @property

@@ -6,13 +6,11 @@ keeps and every manifest records.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
-from urllib.parse import urlsplit
 
-from pipeline.errors import EngineError, EngineRefused, EngineUnavailable
+from pipeline.errors import EngineError, EngineRefused
 
 E = TypeVar("E")
 
@@ -56,18 +54,3 @@ def choose(wanted: str, server: Candidate[E], embedded: Candidate[E]) -> Choice[
                 hint="Run `make setup` to install the embedded engines, or start the server.",
             ) from missing
     return Choice(engine, server.name, "it answers")
-
-
-def knock(service: str, url: str, *, seconds: float, hint: str) -> None:
-    """See whether anybody listens at a URL at all, in a millisecond where nobody does.
-
-    Raises EngineUnavailable. It spares loading a client library only to learn that there is no server.
-    """
-    parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    try:
-        socket.create_connection((parts.hostname or "", port), timeout=seconds).close()
-    except OSError as error:
-        raise EngineUnavailable(
-            f"nobody answers ({error.strerror or error})", where=f"{service} at {url}", hint=hint
-        ) from error

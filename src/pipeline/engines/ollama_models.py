@@ -6,15 +6,16 @@ import json
 import queue
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Event, Thread
 
 import requests
 
 from pipeline.errors import EngineNonsense, EngineRefused, EngineUnavailable, Interrupted
 from pipeline.net.border import Border, Timeouts, complaint
+from pipeline.net.reach import Names
 from pipeline.net.retry import Policy, call
-from pipeline.net.session import Names, Service, open_session, pieces_of, proxies_for
+from pipeline.net.session import Service, open_session, pieces_of, proxies_for
 from pipeline.net.tls import Tls
 
 Progress = Callable[[int, int | None], None]
@@ -36,7 +37,7 @@ class Server:
     url: str
     tls: Tls
     stop: Event
-    api_key: str | None = None
+    api_key: str | None = field(default=None, repr=False)
     timeouts: Timeouts = TIMEOUTS
     policy: Policy = PATIENCE
     """For finding out what the server has: it may yet have to come up."""

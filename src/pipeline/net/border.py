@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from html import unescape
-from urllib.parse import urlsplit
 
 import requests
 import urllib3
 
 from pipeline.errors import EngineError, EngineNonsense, EngineRefused, EngineUnavailable
 from pipeline.net.deadline import Overdue
+from pipeline.net.reach import unknown_name
 from pipeline.net.tls import refusal_in, refused
 
 # A complaint is read by a person: a line or two.
@@ -195,12 +195,3 @@ def _root_of(error: BaseException) -> str:
         if isinstance(last, OSError) and last.strerror:
             return last.strerror
     return str(last) or type(last).__name__
-
-
-def unknown_name(url: str, where: str) -> EngineUnavailable:
-    host = urlsplit(url).hostname
-    return EngineUnavailable(
-        f"no machine of the name {host!r} is known here",
-        where=where,
-        hint="See its address, and this machine's network.",
-    )

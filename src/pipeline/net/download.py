@@ -24,8 +24,9 @@ from pipeline.errors import EngineError, EngineNonsense, EngineRefused, EngineUn
 from pipeline.files import disk_error, make_folder, open_plain, read_plain, settle
 from pipeline.net.border import Border, Timeouts, complaint
 from pipeline.net.deadline import ending_in
+from pipeline.net.reach import Names
 from pipeline.net.retry import Policy, call
-from pipeline.net.session import Names, open_session, pieces_of, proxies_for
+from pipeline.net.session import open_session, pieces_of, proxies_for
 from pipeline.net.tls import Tls
 
 Progress = Callable[[int, int | None], None]

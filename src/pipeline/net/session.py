@@ -9,11 +9,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 import json
-import math
-import socket
 import ssl
-import threading
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
@@ -26,17 +22,16 @@ from requests.utils import get_environ_proxies
 from urllib3.exceptions import ProtocolError
 
 from pipeline import __version__
-from pipeline.errors import EngineNonsense, EngineRefused, EngineUnavailable, SettingsError
-from pipeline.net.border import DEFAULT_TIMEOUTS, Border, Timeouts, complaint, unknown_name
+from pipeline.errors import EngineNonsense, EngineRefused, SettingsError
+from pipeline.net.border import DEFAULT_TIMEOUTS, Border, Timeouts, complaint
 from pipeline.net.deadline import POOLS, ending_in
+from pipeline.net.reach import Names
 from pipeline.net.tls import Tls
 from pipeline.telemetry import calls
 
 USER_AGENT = f"media-pipeline/{__version__}"
 
 _CHUNK_BYTES = 1 << 16
-# How long a name that was found is taken for found; connections are made anew meanwhile without asking.
-_NAME_HOLDS_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,50 +257,6 @@ def pieces_of(response: requests.Response) -> Iterator[bytes]:
 
 
 # -- details -----------------------------------------------------------------------------------------------------
-
-
-class Names:
-    """Name look-ups with a deadline: the system's own may hang for minutes where there is no network."""
-
-    def __init__(self) -> None:
-        self._found: dict[str, float] = {}
-
-    def find(self, url: str, seconds: float, *, where: str) -> None:
-        """Raises EngineUnavailable where the name is not known, or is not found in time."""
-        host = urlsplit(url).hostname or ""
-        now = time.monotonic()
-        if _is_address(host) or now - self._found.get(host, -math.inf) < _NAME_HOLDS_SECONDS:
-            return
-        outcome: list[OSError | None] = []
-
-        def look_up() -> None:
-            try:
-                socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-                outcome.append(None)
-            except (OSError, UnicodeError) as error:
-                outcome.append(error if isinstance(error, OSError) else OSError(str(error)))
-
-        # A daemon: a look-up cannot be called off, and must not hold up the end of the process.
-        looking = threading.Thread(target=look_up, name=f"look-up {host}", daemon=True)
-        looking.start()
-        looking.join(seconds)
-        if not outcome:
-            raise EngineUnavailable(
-                f"the look-up of its name {host!r} took more than {seconds:g} s",
-                where=where,
-                hint="See that this machine's network and name server work.",
-            )
-        if outcome[0] is not None:
-            raise unknown_name(url, where) from outcome[0]
-        self._found[host] = now
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _split_credentials(url: str, name: str) -> tuple[str, str]:

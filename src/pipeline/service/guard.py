@@ -12,7 +12,7 @@ import ipaddress
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
@@ -37,7 +37,7 @@ class Guard:
 
     hosts: frozenset[str]
     """The names by which the service may be called, in small letters, without port."""
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     """Asked of every caller where it is set."""
     now: Callable[[], float] = time.time
 

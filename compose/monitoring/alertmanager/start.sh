@@ -16,8 +16,6 @@ fail() {
 
 # A value in YAML's single quotes, in which only the quote itself means anything.
 quoted() {
-    case $1 in *'
-'*) fail "a setting has more than one line: $1" ;; esac
     printf "'%s'" "$(printf %s "$1" | sed "s/'/''/g")"
 }
 
@@ -31,6 +29,10 @@ case $webhook in
     *) fail "ALERT_WEBHOOK_URL begins with http:// or https://" ;;
 esac
 mail_to=${ALERT_MAIL_TO:-}
+for value in "$webhook" "$mail_to" "${ALERT_MAIL_FROM:-}" "${ALERT_MAIL_SMARTHOST:-}" "${ALERT_MAIL_USER:-}"; do
+    case $value in *'
+'*) fail "a setting has more than one line: $value" ;; esac
+done
 if [ -n "$mail_to" ]; then
     case ${ALERT_MAIL_SMARTHOST:-} in
         ?*:[0-9]*) ;;

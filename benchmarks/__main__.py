@@ -27,6 +27,7 @@ ALL = (
     "pages",
     "speaking",
     "speech_server",
+    "service",
     "writing",
     "one_edit",
     "first_episode",

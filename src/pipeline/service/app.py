@@ -29,6 +29,7 @@ from pipeline.service.problems import Mistaken
 from pipeline.service.project import Keeper, Project, engines_of
 from pipeline.service.promises import Promises
 from pipeline.service.reference import described
+from pipeline.service.surveys import Surveys
 from pipeline.service.topics import TopicFiles
 
 # A topic file within JSON, where every sign may take six bytes, and what stands beside it.
@@ -101,10 +102,11 @@ def _house(project: Project) -> routes.House:
 
     checks = Checks(lambda: engines_of(keeper.open().shop), seen=seen)
     kept = places.data / "service"
-    maker = Maker(project, keeper, board, hub, metrics, checks, Held(kept))
+    surveys = Surveys(keeper)
+    maker = Maker(project, keeper, board, hub, metrics, checks, Held(kept), surveys)
     files = TopicFiles(places.input, places.project, places.data / "trash", project.defaults)
     desk = Desk(files, Promises(kept / "promises"), maker, places.output, places.data)
-    return routes.House(project, keeper, files, desk, maker, board, checks, hub, metrics)
+    return routes.House(project, keeper, files, desk, maker, board, checks, hub, metrics, surveys)
 
 
 async def _told(request: Request, error: Exception) -> Response:

@@ -133,6 +133,11 @@ class Board:
         one = self._standing.get(slug)
         return self._waiting(one) if one is not None else None
 
+    def names(self) -> list[str]:
+        """The episodes that a topic asked for in the last survey."""
+        with self._lock:
+            return list(self._standing)
+
     def all(self) -> Mapping[str, Standing]:
         with self._lock:
             return {slug: self._waiting(one) for slug, one in self._standing.items()}
@@ -153,19 +158,17 @@ class Board:
         """How many episodes are still to be made, and since when the oldest of them is asked for (seconds since
         1970): those of this survey, and one for each file that no survey has seen yet.
         """
-        waiting, oldest = 0, None
         with self._lock:
-            for name, signature in files:
-                known = self._files.get(name)
-                if known is None or known[0] != signature:
-                    asked = 1
-                else:
-                    asked = sum(self._standing[slug].state in OPEN for slug in known[1] if slug in self._standing)
-                if asked:
-                    waiting += asked
-                    modified = signature[1] / 1e9
-                    oldest = modified if oldest is None else min(oldest, modified)
-        return waiting, oldest
+            known, still = self._files, {slug for slug, one in self._standing.items() if one.state in OPEN}
+        waiting, oldest = 0, None
+        for name, signature in files:
+            seen = known.get(name)
+            asked = 1 if seen is None or seen[0] != signature else sum(map(still.__contains__, seen[1]))
+            if asked:
+                waiting += asked
+                modified = signature[1]
+                oldest = modified if oldest is None or modified < oldest else oldest
+        return waiting, oldest / 1e9 if oldest is not None else None
 
     def surveyed_queue(self) -> tuple[int, float | None]:
         """As `queue`, of the last survey alone: the folder, which may hold ten thousand files, is not looked at."""

@@ -25,6 +25,7 @@ from pipeline.service.held import Held, wish_of
 from pipeline.service.hub import Hub
 from pipeline.service.metrics import Metrics
 from pipeline.service.project import Keeper, Project
+from pipeline.service.surveys import Surveys
 from pipeline.service.views import wait_of
 from pipeline.studio import Studio, Survey
 from pipeline.telemetry import failure, log
@@ -46,6 +47,7 @@ class Maker:
     metrics: Metrics
     checks: Checks
     held: Held
+    surveys: Surveys
     state: str = "starting"
     about: str = ""
     """Why it is in that state, where there is a reason to tell."""
@@ -230,6 +232,7 @@ class Maker:
             studio.interrupt()
         signatures = {found.name: found.signature for found in inbox.scan(folders.input, folders.project).files}
         whole = studio.survey()
+        self.surveys.take(studio, whole)
         rested = studio.rested(whole)
         survey, held = self._narrowed(whole, rested, asked)
         self.board.survey(whole, signatures, held, _resting(studio, whole, rested))

@@ -8,6 +8,7 @@ Problem          500
 ├── TooSlow      408        a request that does not come to its end
 ├── Stale        412        it was changed since it was read; 428 where the request does not say what it read
 ├── TooLarge     413        more than one request may bring
+├── OutOfRange   400, 416   a part of a file that there is not
 └── Busy         503        too many at once, or the service is stopping: Retry-After says when to come back
 """
 
@@ -81,6 +82,15 @@ class TooLarge(Problem):
     code, status = "too-large", 413
 
 
+class OutOfRange(Problem):
+    code, status = "range", 416
+
+    def __init__(self, whole: str, *, status: int) -> None:
+        """`whole` is the file's Content-Range, where it is known."""
+        super().__init__("there is no such part of the file", where="Range", status=status)
+        self.headers = {"Content-Range": whole} if whole else {}
+
+
 class Busy(Problem):
     code, status = "busy", 503
     retry_after_seconds = 5
@@ -97,6 +107,8 @@ def told(error: PipelineError, *, request_id: str) -> tuple[int, dict[str, str],
     """Status, headers and body of the answer that says it."""
     status = status_of(error)
     headers = {"Content-Type": MEDIA_TYPE}
+    if isinstance(error, OutOfRange):
+        headers |= error.headers
     if isinstance(error, Problem) and error.retry_after_seconds is not None:
         headers["Retry-After"] = str(error.retry_after_seconds)
     if status == HTTPStatus.UNAUTHORIZED:

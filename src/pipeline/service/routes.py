@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 
 from pipeline import __version__
 from pipeline.service import views, wire
@@ -22,6 +22,8 @@ from pipeline.service.metrics import Metrics
 from pipeline.service.problems import Busy, Missing, facts
 from pipeline.service.project import Keeper, Project
 from pipeline.service.promises import LONGEST_KEY
+from pipeline.service.sending import SentFile
+from pipeline.service.surveys import Surveys
 from pipeline.service.topics import TopicFiles
 from pipeline.stages.publish import MANIFEST
 
@@ -52,6 +54,7 @@ class House:
     checks: Checks
     hub: Hub
     metrics: Metrics
+    surveys: Surveys
 
 
 def upkeep(house: House) -> APIRouter:
@@ -173,7 +176,7 @@ def episodes(house: House) -> APIRouter:
     @router.get("/episodes", response_model=wire.Episodes)
     def list_episodes(after: After = "", limit: Limit = 50) -> wire.Episodes:
         """Every episode that a topic asks for, and those published that none asks for now."""
-        names, more = views.page_of({*house.board.all(), *views.slugs_on_disk(output)}, after, limit)
+        names, more = views.page_of({*house.board.names(), *views.slugs_on_disk(output)}, after, limit)
         found = (views.episode_at(name, output, house.board, prefix) for name in names)
         fields = set(wire.Standing.model_fields)
         items = [wire.Standing(**one.model_dump(include=fields)) for one in found if one is not None]
@@ -194,8 +197,10 @@ def episodes(house: House) -> APIRouter:
     )
     def get_manifest(episode: str) -> Response:
         """The episode's manifest, to the byte."""
-        return FileResponse(views.file_at(episode, MANIFEST, output), media_type="application/json")
+        return SentFile(views.file_at(episode, MANIFEST, output), media_type="application/json")
 
+    about_range = "A part: `bytes=0-999`; several are parted by commas."
+    ranged = {"name": "Range", "in": "header", "schema": {"type": "string"}, "description": about_range}
     binary = {"schema": {"type": "string", "format": "binary"}, "example": "(the file's bytes)"}
 
     @router.api_route(
@@ -203,17 +208,18 @@ def episodes(house: House) -> APIRouter:
         methods=["GET"],
         response_class=Response,
         responses={
-            200: {"content": {"application/octet-stream": binary}},
-            206: {"description": "A part of it, as Range asked", "content": {"application/octet-stream": binary}},
+            200: {"description": "By its own media type", "content": {"*/*": binary}},
+            206: {"description": "A part of it, as Range asked", "content": {"*/*": binary}},
         },
+        openapi_extra={"parameters": [ranged]},
     )
     def get_file(episode: str, name: str) -> Response:
         """A published file, whole or the ranges that are asked for."""
-        return FileResponse(views.file_at(episode, name, output))
+        return SentFile(views.file_at(episode, name, output))
 
     @router.head("/episodes/{episode}/files/{name}", include_in_schema=False)
     def head_file(episode: str, name: str) -> Response:
-        return FileResponse(views.file_at(episode, name, output))
+        return SentFile(views.file_at(episode, name, output))
 
     example = "---\ntitle: Why the sky is blue\nlanguage: en\n---\n\nAir scatters blue light.\n"
 
@@ -300,7 +306,10 @@ def making(house: House) -> APIRouter:
 
     @router.get("/plan", response_model=wire.Plan)
     async def get_plan(after: After = "", limit: Annotated[int, Query(ge=1, le=_PLANNED_AT_ONCE)] = 20) -> wire.Plan:
-        """What the next round would make and why, in the order of the episodes' names. Makes nothing."""
+        """What the next round would make and why, in the order of the episodes' names. Makes nothing.
+
+        Where there are more than a few hundred topics, as of the last look at them, some seconds ago.
+        """
         try:
             async with asyncio.timeout(_PLAN_SECONDS), one_plan:
                 return await asyncio.to_thread(_plan, house, after, limit)
@@ -335,16 +344,16 @@ def making(house: House) -> APIRouter:
 
 
 def _plan(house: House, after: str, limit: int) -> wire.Plan:
-    studio = house.keeper.open().shop.studio
-    survey = studio.survey()
-    works = {work.slug: work for work in survey.works}
+    look = house.surveys.look(len(house.files.found()))
+    works = {work.slug: work for work in look.survey.works}
     names, more = views.page_of(works, after, limit)
-    planned = studio.plan(replace(survey, works=tuple(works[name] for name in names), whole=False))
+    page = replace(look.survey, works=tuple(works[name] for name in names), whole=False)
     return wire.Plan(
-        items=[views.planned_of(one) for one in planned.episodes],
+        items=[views.planned_of(one) for one in look.studio.plan(page).episodes],
         next=more,
-        finished=len(survey.finished),
-        refused=[wire.Fault(**facts(error)) for error in survey.refused[: wire.MOST_ITEMS]],
+        finished=len(look.survey.finished),
+        refused=[wire.Fault(**facts(error)) for error in look.survey.refused[: wire.MOST_ITEMS]],
+        as_of=look.at,
     )
 
 

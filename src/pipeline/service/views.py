@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
+from heapq import nsmallest
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,7 +32,7 @@ _WORST = ("set-aside", "failed", "making", "waiting", "held", "finished")
 
 def page_of(names: Iterable[str], after: str, limit: int) -> tuple[list[str], str | None]:
     """The next names in their order, and the last of them where more follow."""
-    rest = sorted(name for name in names if name > after)
+    rest = nsmallest(limit + 1, (name for name in names if name > after))
     return rest[:limit], rest[limit - 1] if len(rest) > limit else None
 
 
@@ -75,7 +77,8 @@ def whole_topic_of(topic: TopicFile, files: TopicFiles, board: Board) -> wire.Wh
 def slugs_on_disk(output: Path) -> list[str]:
     """The folders of `output/` that may be episodes; whether they are is looked at one by one."""
     try:
-        return [entry.name for entry in output.iterdir() if _SLUG.fullmatch(entry.name) and entry.is_dir()]
+        with os.scandir(output) as entries:  # which knows a folder without asking the disk again
+            return [entry.name for entry in entries if _SLUG.fullmatch(entry.name) and entry.is_dir()]
     except FileNotFoundError:
         return []
 

@@ -258,11 +258,12 @@ class Planned(_Wire):
 
 
 class Plan(_Wire):
-    model_config = _like({"items": [_PLANNED], "next": None, "finished": 12, "refused": []})
+    model_config = _like({"items": [_PLANNED], "next": None, "finished": 12, "refused": [], "as_of": 1795262400.0})
     items: list[Planned]
     next: str | None
     finished: int = Field(description="Episodes of which nothing has changed since they were made.")
     refused: list[Fault]
+    as_of: float = Field(description="When the topics were looked at, in seconds since 1970.")
 
 
 # -- the maker and its engines --------------------------------------------------------------------------------------

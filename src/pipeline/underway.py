@@ -111,9 +111,22 @@ class Underway:
     def call_off(self) -> None:
         """Note that the run is being stopped: whatever ends its process from here on is no topic's fault. Safe in a
         signal handler: takes no lock, and one write of a file opened for appending is whole.
+
+        Opens the file anew, because the run may end at this moment in another thread, and the number of a file that
+        was closed is given to the next one: a caller's socket, or an episode's file.
         """
         with suppress(OSError):
-            os.write(self._descriptor, _CALLED_OFF)
+            descriptor = os.open(self._stem.with_suffix(_STEPS), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            try:
+                os.write(descriptor, _CALLED_OFF)
+            finally:
+                os.close(descriptor)
+
+    def end(self) -> None:
+        """Nothing is written from here on, whoever still tells of something."""
+        with self._lock:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
     def show(self, down: Mapping[str, Down]) -> None:
         """Write down what is waited for. A disk that cannot take that is no reason to stop; it is logged once."""
@@ -153,12 +166,12 @@ def showing(data: Path, states: Mapping[str, str] = MappingProxyType({})) -> Ite
             drop(new)
             raise disk_error(error, new) from error
         steps = _open(stem.with_suffix(_STEPS), os.O_APPEND)
+        shown = Underway(stem, steps, states)
         try:
-            shown = Underway(stem, steps, states)
             shown.show({})
             yield shown
         finally:
-            os.close(steps)
+            shown.end()
             _remove(stem)
     finally:
         os.close(lock)

@@ -118,3 +118,17 @@ def test_a_disk_that_takes_nothing_does_not_stop_a_run(tmp_path: Path) -> None:
         shown.show({})
         (file / "in the way").unlink()
         file.rmdir()
+
+
+def test_who_speaks_after_the_run_has_ended_writes_into_nobody_elses_file(tmp_path: Path) -> None:
+    """The number of a file that was closed is given to the next one that is opened: a socket, or an episode's."""
+    with showing(tmp_path) as shown:
+        pass
+    others = [(tmp_path / f"other-{number}").open("wb") for number in range(8)]
+    shown.call_off()
+    shown.take(Event(Kind.STARTED, "moon", SPEECH))
+    shown.take(Event(Kind.CLOSED, "moon"))
+    for other in others:
+        other.close()
+    assert {path.read_bytes() for path in tmp_path.glob("other-*")} == {b""}
+    assert list((tmp_path / "underway").iterdir()) == []

@@ -31,7 +31,7 @@ EXAMPLES = 3_000 if WHOLE else 150
 LOG = {"title": "The log", "mode": "read", "notes": "The wind rose before six."}
 
 # Names that there are, so that not every answer is 404.
-KNOWN = {"name": "the-log.md", "episode": "the-log"}
+KNOWN = {"name": "the-log.md", "episode": "the-log", "voice": "en_US-fake-medium"}
 CHECKS = [
     schemathesis.checks.not_a_server_error,
     checks.status_code_conformance,
@@ -89,7 +89,7 @@ def cases_of(operation: Any) -> st.SearchStrategy[Any]:
         asked.append(operation.as_strategy(generation_mode=GenerationMode.NEGATIVE))
     names = {one.name for one in operation.path_parameters}
     if names:
-        known = {name: "audio.mp3" if name == "name" and "episode" in names else KNOWN[name] for name in names}
+        known = {name: "audio.mp3" if name == "name" and "episode" in names else KNOWN.get(name, "0") for name in names}
         asked += [operation.as_strategy(generation_mode=GenerationMode.POSITIVE, path_parameters=known)] * 2
     return st.one_of(asked)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from enum import IntEnum
 from pathlib import Path
 from threading import Event
@@ -17,7 +17,8 @@ import typer
 from pipeline.errors import EngineError, Interrupted, SettingsError
 
 if TYPE_CHECKING:  # these cost a tenth of a second each, and `--help` needs none of them
-    from pipeline.settings import Loaded
+    from pipeline.settings import Loaded, Settings
+    from pipeline.telemetry.log_file import LogFile
     from pipeline.wiring import Workshop
 
 
@@ -65,8 +66,46 @@ def settings_of(place: Path) -> Loaded:
     chosen = loaded.settings
     # A person who reads text sees the run itself, failures and all; its log is for those who ask for one.
     unasked = chosen.log_format == "text" and loaded.origins["log_level"] == "default"
-    telemetry.configure(form=chosen.log_format, level="critical" if unasked else chosen.log_level)
+    level = "critical" if unasked else chosen.log_level
+    telemetry.configure(form=chosen.log_format, level=level, file=_log_file(place, chosen))
     return loaded
+
+
+def watched(place: Path, settings: Settings, *, form: str, service: str) -> AbstractContextManager[None]:
+    """While it lasts, a command that stays logs and sends traces as the settings say. Raises SettingsError."""
+    from pipeline import telemetry
+
+    telemetry.configure(form=form, level=settings.log_level, file=_log_file(place, settings))
+    return traced(settings, service=service)
+
+
+@contextmanager
+def traced(settings: Settings, *, service: str) -> Iterator[None]:
+    """While it lasts, spans are sent where the settings say; nowhere else. Raises SettingsError."""
+    from pipeline.telemetry import traces
+
+    endpoint = settings.otel_exporter_otlp_endpoint
+    if endpoint is None:
+        yield
+        return
+    from pipeline import __version__, wiring
+    from pipeline.net.session import open_session
+
+    with open_session(wiring.tls_of(settings), connections=1) as session:
+        traces.configure(endpoint, service=service, version=__version__, session=session)
+        try:
+            yield
+        finally:
+            traces.end()
+
+
+def _log_file(place: Path, settings: Settings) -> LogFile | None:
+    from pipeline.telemetry.log_file import LogFile
+
+    if settings.log_file is None:
+        return None
+    most_bytes = int(settings.log_file_megabytes * 1_000_000)
+    return LogFile(place / settings.log_file, most_bytes=most_bytes, kept=settings.log_files_kept)
 
 
 @contextmanager
@@ -78,7 +117,8 @@ def opened(project: Path | None) -> Iterator[tuple[Path, Loaded, Workshop, Event
 
     stop = Event()
     try:
-        yield place, loaded, wiring.workshop(place, loaded, stop=stop), stop
+        with traced(loaded.settings, service="pipeline"):
+            yield place, loaded, wiring.workshop(place, loaded, stop=stop), stop
     except EngineError:
         if stop.is_set():
             raise Interrupted from None

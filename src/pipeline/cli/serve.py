@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.opening import AsJson, Project, Status, find_project
+from pipeline.cli.opening import AsJson, Project, Status, find_project, watched
 from pipeline.errors import EngineError, SettingsError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def serve(
 
     Listens on this machine alone unless it is told otherwise, and then asks every caller for the service_token.
     """
-    from pipeline import telemetry, wiring
+    from pipeline import wiring
     from pipeline.settings import load
 
     place = find_project(project)
@@ -72,7 +72,6 @@ def serve(
     if write_docs:
         _write_docs(place / "docs" / "reference", service)
         return Status.DONE
-    telemetry.configure(form="json" if as_json else settings.log_format, level=settings.log_level)
 
     def told(address: str) -> None:
         if as_json:
@@ -80,8 +79,10 @@ def serve(
         elif settings.log_format == "text":  # else programs read what is said here, and the log says it
             typer.echo(f"Listening at {address}; Ctrl-C ends it.")
 
-    listening = listen(settings.service_host, settings.service_port)
-    answer(service, listening, grace_seconds=settings.service_grace_seconds, told=told)
+    form = "json" if as_json else settings.log_format
+    with watched(place, settings, form=form, service="pipeline-serve"):
+        listening = listen(settings.service_host, settings.service_port)
+        answer(service, listening, grace_seconds=settings.service_grace_seconds, told=told)
     return Status.DONE
 
 
@@ -109,8 +110,15 @@ def _write_docs(folder: Path, service: Service) -> None:
     from pipeline.files import write_whole
     from pipeline.metrics.reference import page as metrics
     from pipeline.service.reference import page as api
+    from pipeline.telemetry import events
 
-    for name, text in (("api.md", api(service.api.openapi())), ("metrics.md", metrics())):
+    pages = {
+        "api.md": api(service.api.openapi()),
+        "metrics.md": metrics(),
+        "logs.md": events.page(),
+        "logs.schema.json": json.dumps(events.schema(), indent=2, ensure_ascii=False) + "\n",
+    }
+    for name, text in pages.items():
         write_whole(folder / name, text.encode())
 
 

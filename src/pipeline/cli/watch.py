@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.opening import AsJson, Project, Status, find_project, stopping
+from pipeline.cli.opening import AsJson, Project, Status, find_project, stopping, watched
 from pipeline.errors import EngineUnavailable, Interrupted, StoreError
 
 if TYPE_CHECKING:
@@ -38,10 +38,10 @@ def watch(
     folders = wiring.folders(place, settings)
     if check:
         return _check(folders.data, as_json=as_json)
-    telemetry.configure(form="json" if as_json else settings.log_format, level=settings.log_level)
     stop = Event()
     log = telemetry.log()
-    with stopping(stop.set):
+    form = "json" if as_json else settings.log_format
+    with watched(place, settings, form=form, service="pipeline-watch"), stopping(stop.set):
         watching.Watch(
             [folders.input, place / settings.config_dir],
             folders.data,

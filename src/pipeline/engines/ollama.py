@@ -27,6 +27,7 @@ from pipeline.errors import (
 from pipeline.net.session import proxies_for
 from pipeline.net.tls import refusal_in, refused
 from pipeline.ports import Answer, Question, WriterIdentity
+from pipeline.telemetry import calls
 
 if TYPE_CHECKING:
     import httpx
@@ -217,7 +218,7 @@ class Ollama:
         try:
             client = _client_type()(
                 self._url,
-                headers=self._headers,
+                headers={**self._headers, **calls.headers()},
                 verify=self._verify,
                 timeout=httpx.Timeout(self._connect_seconds, read=read_seconds),
                 # Taken from the environment by httpx, proxies would also be asked for names that only Compose knows,

@@ -19,6 +19,7 @@ from pipeline import __version__, telemetry
 from pipeline.errors import SettingsError
 from pipeline.image_server import settings as image_settings
 from pipeline.image_server.settings import ImageSettings
+from pipeline.telemetry import traces
 
 # What the extra `image-server` brings; PyTorch is installed apart, from the index of the hardware at hand.
 _NEEDED = ("fastapi", "uvicorn", "torch", "diffusers", "transformers", "safetensors")
@@ -60,6 +61,7 @@ def serve(settings: ImageSettings) -> None:
     from pipeline.image_server.easel import Easel
 
     telemetry.configure(form=settings.log_format, level=settings.log_level)
+    traces.configure(os.environ.get(traces.ENDPOINT_VARIABLE, ""), service="pipeline-images", version=__version__)
     easel = Easel(
         partial(load, settings),
         max_waiting=settings.max_waiting,
@@ -100,6 +102,7 @@ def serve(settings: ImageSettings) -> None:
     try:
         Server(config).run()
     finally:
+        traces.end()
         telemetry.log().info("stopped")
 
 

@@ -19,6 +19,7 @@ from pipeline import __version__, telemetry
 from pipeline.errors import SettingsError
 from pipeline.speech_server import settings as speech_settings
 from pipeline.speech_server.settings import SpeechSettings
+from pipeline.telemetry import traces
 
 # What the extra `speech-server` brings.
 _NEEDED = ("fastapi", "uvicorn", "piper", "onnx", "onnxruntime")
@@ -52,6 +53,7 @@ def serve(settings: SpeechSettings) -> None:
     from pipeline.speech_server.singer import Piece, Said, Singer
 
     telemetry.configure(form=settings.log_format, level=settings.log_level)
+    traces.configure(os.environ.get(traces.ENDPOINT_VARIABLE, ""), service="pipeline-speech", version=__version__)
     threads = settings.threads or len(os.sched_getaffinity(0))
     synthesizer = Piper([settings.voices_dir], threads=threads, stop=Event(), in_parts=True)
     singer = Singer(synthesizer, default=settings.voice, most_loaded=settings.max_loaded)
@@ -91,6 +93,7 @@ def serve(settings: SpeechSettings) -> None:
     try:
         Server(config).run()
     finally:
+        traces.end()
         telemetry.log().info("stopped")
 
 

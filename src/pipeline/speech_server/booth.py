@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextvars import Context, copy_context
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -28,7 +29,7 @@ _AHEAD = 4
 class Order(Generic[T, R]):
     """One request's sentences on their way."""
 
-    todo: deque[tuple[T, Future[R]]]
+    todo: deque[tuple[T, Future[R], Context]]
     """Not begun yet."""
     coming: deque[Future[R]]
     """In the order in which they are wanted; not taken yet."""
@@ -74,8 +75,9 @@ class Booth(Generic[T, R]):
 
     def enter(self, sentences: Sequence[T]) -> Visit[T, R]:
         """Have the sentences spoken. Raises Busy when there is no room, or the server is stopping."""
-        pairs = [(sentence, Future[R]()) for sentence in sentences]
-        order: Order[T, R] = Order(deque(pairs), deque(future for _, future in pairs))
+        # Each sentence in a context of its own: what is logged while it is spoken is of the request that it is for.
+        rows = [(sentence, Future[R](), copy_context()) for sentence in sentences]
+        order: Order[T, R] = Order(deque(rows), deque(future for _, future, _ in rows))
         with self._lock:
             if self._closing:
                 raise Busy("the server is stopping", retry_after_seconds=5)
@@ -113,28 +115,28 @@ class Booth(Generic[T, R]):
 
     def _keep_speaking(self) -> None:
         while (taken := self._next()) is not None:
-            sentence, future, wanted = taken
+            sentence, future, context, wanted = taken
             # Whoever waited may have gone and given the future up; once it is running it cannot be given up any more.
             if not future.set_running_or_notify_cancel():
                 continue
             try:
-                result = self._speak(sentence, wanted)
+                result = context.run(self._speak, sentence, wanted)
             except BaseException as error:  # noqa: BLE001  # it belongs to whoever asked
                 future.set_exception(error)
             else:
                 future.set_result(result)
 
-    def _next(self) -> tuple[T, Future[R], Callable[[], bool]] | None:
+    def _next(self) -> tuple[T, Future[R], Context, Callable[[], bool]] | None:
         with self._lock:
             while True:
                 for _ in range(len(self._orders)):
                     order = self._orders[0]
                     self._orders.rotate(-1)
                     if order.todo and len(order.coming) - len(order.todo) < self._ahead:
-                        sentence, future = order.todo.popleft()
+                        sentence, future, context = order.todo.popleft()
                         if not order.todo:
                             self._orders.remove(order)
-                        return sentence, future, order.wanted
+                        return sentence, future, context, order.wanted
                 if self._closing and not self._orders:
                     return None
                 self._work.wait()

@@ -14,6 +14,7 @@ from pipeline.domain.sentence import Sentence, Word
 from pipeline.errors import PipelineError
 from pipeline.ports import Speech, SpeechRequest, VoiceIdentity
 from pipeline.speech_server.faults import Unknown
+from pipeline.telemetry import traces
 from pipeline.text.alignment import Sound
 
 _HELLO = Sentence((Word("Ready.", "Ready."),))
@@ -135,13 +136,15 @@ class Singer:
         """Raises PipelineError; Interrupted once it is not `wanted` any more."""
         name = piece.voice.partition("#")[0]
         begun = time.monotonic()
-        speech, sounds = self._synthesizer.speak_in_full(
-            SpeechRequest(piece.sentence, piece.voice, rate=piece.rate, seed=piece.seed),
-            noise=piece.noise,
-            noise_w=piece.noise_w,
-            heard=piece.heard,
-            wanted=wanted,
-        )
+        with traces.span("speak", {"voice": piece.voice}) as span:
+            speech, sounds = self._synthesizer.speak_in_full(
+                SpeechRequest(piece.sentence, piece.voice, rate=piece.rate, seed=piece.seed),
+                noise=piece.noise,
+                noise_w=piece.noise_w,
+                heard=piece.heard,
+                wanted=wanted,
+            )
+            traces.tell(span, {"audio_seconds": round(speech.seconds, 3)})
         took = time.monotonic() - begun
         with self._lock:
             self._used[name] = None

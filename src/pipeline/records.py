@@ -7,6 +7,7 @@ Each is a small file that can be lost without harm: the next plan then knows few
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from typing import Any
 
 from pipeline.build.plan import Trail
 from pipeline.errors import EngineNonsense, PipelineError, StoreError
-from pipeline.files import make_folder, read_json, write_whole
+from pipeline.files import disk_error, make_folder, read_json, write_whole
 
 # Measurements fade: the newest few hundred units of work weigh as much as everything before them.
 _FADE = 0.8
@@ -192,6 +193,56 @@ class Measured:
         if known is None or known[0] <= 0:
             return None
         return units * known[1] / known[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where episodes were published the last time. An empty folder there is a new beginning, but not where it lies on
+    another device: then a volume is not mounted, and what is made would fill the disk below it.
+    """
+
+    path: Path
+
+    def check(self, output: Path) -> None:
+        """Raises StoreError where the folder in which episodes were published is gone with its device."""
+        known = _read(self.path)
+        if known.get("folder") != str(output) or known.get("device") == device_of(output) or _holds_anything(output):
+            return
+        raise StoreError(
+            "episodes were published there, and now it is missing or empty, and on another device",
+            where=str(output),
+            hint=f"If it lies on a volume, mount that and run it again. If it is meant to begin anew: rm {self.path}",
+        )
+
+    def note(self, output: Path) -> None:
+        """Remember where episodes are. Raises StoreError."""
+        now = {"folder": str(output), "device": device_of(output)}
+        if _read(self.path) != now:
+            make_folder(self.path.parent)
+            _write(self.path, now)
+
+
+def device_of(folder: Path) -> int:
+    """The device that a folder is on; of one that is not there, the one that it would be made on. Raises StoreError."""
+    for place in (folder, *folder.parents):
+        try:
+            return place.stat().st_dev
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise disk_error(error, place) from error
+    raise StoreError("there is no such place", where=str(folder))
+
+
+def _holds_anything(folder: Path) -> bool:
+    """Whether anything lies there but what is hidden, and what file systems put into themselves."""
+    try:
+        with os.scandir(folder) as entries:
+            return any(not entry.name.startswith(".") and entry.name != "lost+found" for entry in entries)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise disk_error(error, folder) from error
 
 
 def _read(path: Path) -> dict[str, Any]:

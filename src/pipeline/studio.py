@@ -418,14 +418,7 @@ class Studio:
         request asked for an episode, for the logs; empty where none did.
         """
         self._following = following = Following(asked_by)
-        self.home.check(self.folders.output)
-        make_folder(self.folders.output)
-        self._device = device_of(self.folders.output)
-        if next(iter(self.episodes_on_disk()), None) is not None:
-            self.home.note(self.folders.output)
-        for kept in (self.seals.path, self.measured.path):
-            if kept.is_dir():  # found out now, and not when hours of work are to be remembered
-                raise disk_error(IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)), kept)
+        self._look_at_places()
         long_ago = time.time() - CLEAN_GRACE_SECONDS
         remove_parts((self.folders.data,), older_than=long_ago)  # a run that was killed at its end left nothing to do
         if survey.works:
@@ -464,6 +457,17 @@ class Studio:
             self.measured.add(spent)
             if spent:
                 self.measured.save()
+
+    def _look_at_places(self) -> None:
+        """Raises StoreError where nothing could be published, or remembered, in the end."""
+        self.home.check(self.folders.output)
+        make_folder(self.folders.output)
+        self._device = device_of(self.folders.output)
+        if next(iter(self.episodes_on_disk()), None) is not None:
+            self.home.note(self.folders.output)
+        for kept in (self.seals.path, self.measured.path):
+            if kept.is_dir():  # found out now, and not when hours of work are to be remembered
+                raise disk_error(IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)), kept)
 
     def _shown(
         self,
@@ -617,6 +621,7 @@ class Studio:
         folder = self.folders.output / work.slug
         make_folder(self.store.folder / "locks")
         with held(self.store.folder / "locks" / f"episode-{work.slug}"):
+            self._keep_off_another_device()  # before anything is believed of what lies there
             before = self._ours(work.slug, record)
             digest = str(edition.entries[SCRIPT]["sha256"])
             scripts: tuple[str, ...] = ()
@@ -638,7 +643,6 @@ class Studio:
             )
             if now != record:
                 self.records.save(work.slug, now)
-            self._keep_off_another_device()
             published = publish(edition, folder, ours={*before, digest})
             self.home.note(self.folders.output)
             if going:

@@ -8,15 +8,17 @@ import os
 import shutil
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 from pipeline.build.runner import Event, Kind
 from pipeline.errors import EngineNonsense, EngineUnavailable, InputError, Interrupted, StoreError
-from pipeline.ports import Speech, SpeechRequest
+from pipeline.ports import Answer, Question, Speech, SpeechRequest
 from pipeline.report.reasons import reasons
 from pipeline.stages.mix import Sound
 from pipeline.stages.publish import verify
@@ -856,3 +858,101 @@ def test_the_manifest_names_the_prompt_by_its_digest(project: Project) -> None:
     project.built()
     script = project.manifest("bells")["script"]
     assert (script["style"], script["style_sha256"]) == ("explainer", load_style(PROMPTS, "explainer").digest)
+
+
+# -- a volume that is not there ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def volume(project: Project) -> Iterator[Path]:
+    """A folder on another device than the project, as a mounted volume is."""
+    memory = Path("/dev/shm")
+    if not memory.is_dir() or memory.stat().st_dev == project.folder.stat().st_dev:
+        pytest.skip("there is no second device here")
+    with TemporaryDirectory(dir=memory) as folder:
+        yield Path(folder)
+
+
+def mount(project: Project, place: Path) -> None:
+    """Have the output folder lie elsewhere; a link does here what a mount does."""
+    project.output.unlink(missing_ok=True)
+    project.output.symlink_to(place)
+
+
+@pytest.mark.parametrize("left", ["an empty folder", "a hidden file", "nothing", "a link that leads nowhere"])
+def test_an_output_folder_that_went_with_its_volume_is_not_made_anew(project: Project, volume: Path, left: str) -> None:
+    project.topic("log.md", READ)
+    mount(project, volume)
+    assert project.built() > 0
+    project.output.unlink()
+    match left:
+        case "an empty folder":
+            project.output.mkdir()
+        case "a hidden file":
+            project.output.mkdir()
+            (project.output / ".gitkeep").touch()
+        case "a link that leads nowhere":
+            project.output.symlink_to(project.folder / "nowhere")
+    for ask in (project.run, project.plan):
+        with pytest.raises(StoreError, match="on another device") as caught:
+            ask()
+        assert "mount that and run it again" in caught.value.hint
+    assert not project.output.is_dir() or not [one for one in project.output.iterdir() if one.name != ".gitkeep"]
+
+    if project.output.is_dir():
+        shutil.rmtree(project.output)
+    mount(project, volume)
+    assert project.built() == 0
+    assert project.plan().nothing_to_do
+
+
+def test_what_a_person_emptied_or_moved_is_no_lost_volume(project: Project, volume: Path) -> None:
+    project.topic("log.md", READ)
+    assert project.built() > 0
+    shutil.rmtree(project.output)  # on the same device
+    assert project.built() == 0
+    moved = volume / "moved"
+    shutil.copytree(project.output, moved)
+    shutil.rmtree(project.output)
+    mount(project, moved)  # on another device, and all is there
+    assert project.built() == 0
+    for one in (moved / "the-log").iterdir():
+        one.unlink()
+    (moved / "the-log").rmdir()
+    assert project.built() == 0  # known to be there by now
+    assert (moved / "the-log" / "audio.mp3").is_file()
+
+
+def test_a_new_beginning_is_made_where_a_person_says_so(project: Project, volume: Path) -> None:
+    project.topic("log.md", READ)
+    mount(project, volume)
+    assert project.built() > 0
+    project.output.unlink()
+    with pytest.raises(StoreError) as caught:
+        project.run()
+    (project.folder / "data" / "output.json").unlink()
+    assert str(project.folder / "data" / "output.json") in caught.value.hint
+    assert project.built() == 0
+
+
+def test_a_volume_that_goes_in_the_middle_of_a_run_is_named_and_nothing_lands_below_it(
+    project: Project, volume: Path, tmp_path: Path
+) -> None:
+    project.topic("bells.md", WRITE)
+    below = tmp_path / "below"
+    below.mkdir()
+    mount(project, volume)
+    writer = bell_writer()
+
+    def taken_away(question: Question) -> Answer:
+        mount(project, below)
+        return writer.answer(question)
+
+    project.writer = FakeWriter(taken_away, identity=writer.describe())
+    (error,) = project.run().values()
+    assert isinstance(error, StoreError)
+    assert "a volume was mounted or taken away" in error.what
+    assert list(below.iterdir()) == []
+    mount(project, volume)
+    assert project.built() == 0
+    assert (volume / "bells" / "audio.mp3").is_file()

@@ -24,6 +24,7 @@ def feed(
 ) -> int:
     """Write output/feed.xml, index.html and cover.png for where they will be published. Every run does so too."""
     from pipeline import report, site, wiring
+    from pipeline.records import Home
     from pipeline.settings import load
 
     place = find_project(project)
@@ -32,7 +33,9 @@ def feed(
     channel = wiring.channel_of(loaded.settings)
     if fault := site.check_base_url(channel.base_url):
         raise SettingsError([f"{channel.base_url}: {fault}"])
-    done = site.bring_up_to_date(wiring.folders(place, loaded.settings).output, channel)
+    folders = wiring.folders(place, loaded.settings)
+    Home(folders.data / "output.json").check(folders.output)
+    done = site.bring_up_to_date(folders.output, channel)
     if as_json:
         hidden = {one.slug: one.why for one in done.hidden}
         facts = {

@@ -114,14 +114,16 @@ class _Account:
         with self.lock:
             told = self.board.take(event)
         if event.kind in {Kind.MADE, Kind.STARTED} and event.step is not None:
-            self.log.info(
-                "step_made" if event.kind is Kind.MADE else "step_started",
-                episode=event.flow,
-                stage=stage_of(event.step.place),
-                step=event.step.label or event.step.place,
-                artifact=event.step.key[:16],
-                **({"seconds": round(event.seconds, 3)} if event.kind is Kind.MADE else {"why": event.why}),
-            )
+            facts = {
+                "episode": event.flow,
+                "stage": stage_of(event.step.place),
+                "step": event.step.label or event.step.place,
+                "artifact": event.step.key[:16],
+            }
+            if event.kind is Kind.MADE:
+                self.log.info("step_made", seconds=round(event.seconds, 3), **facts)
+            else:
+                self.log.info("step_started", why=event.why, **facts)
         elif event.kind is Kind.FAILED and event.step is not None:
             self.log.error(
                 "step_failed", episode=event.flow, stage=stage_of(event.step.place), **telemetry.failure(event.error)

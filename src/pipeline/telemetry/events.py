@@ -105,6 +105,7 @@ EVENTS = (
     _event("topic_refused", "warning|error", "A topic cannot be read as it is.", *_FAILURE),
     _event("round_done", "info", "What was there to make is made.", "made", "failed", "refused"),
     _event("round_failed", "info", "A round could not be begun; there is another one soon.", "what", "where", "hint"),
+    _event("survey_failed", "info", "The folders cannot be surveyed as the settings are now.", "what", "where"),
     _event("settings_refused", "info", "The settings cannot be used as they are.", "problems"),
     _event("waiting", "info", "An engine cannot produce yet; it is asked again.", "what", "where", "hint", "tries"),
     _event("ready", "info", "Every engine has produced something."),

@@ -14,7 +14,7 @@ from pipeline.build.seals import Seals
 from pipeline.digests import Digests
 from pipeline.edits import Edits
 from pipeline.errors import PipelineError, SettingsError, StoreError
-from pipeline.files import read_json, read_plain, settle_new, stage
+from pipeline.files import disk_error, read_json, read_plain, settle_new, stage
 from pipeline.models.lockfile import read_lock
 from pipeline.net.tls import Tls
 from pipeline.records import Measured
@@ -136,3 +136,19 @@ def test_a_settings_file_that_is_none_is_a_fault_in_the_settings(name: str, kind
         path.write_bytes(b"#" * (2 << 20))
     with pytest.raises(SettingsError, match=rf"{name}: cannot be read: it (is no plain file|has more than 1 MiB)"):
         load(tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    ("code", "what"),
+    [
+        (errno.ENOSPC, "the disk is full"), (errno.EDQUOT, "the disk quota is used up"),
+        (errno.EROFS, "the file system is read-only"), (errno.EIO, "the disk reported an input/output error"),
+        (errno.EMFILE, "too many files are open"), (errno.ENFILE, "too many files are open on this machine"),
+        (errno.ESTALE, "the network share has changed or gone"), (errno.ENODEV, "its device is gone"),
+        (errno.ENOTCONN, "what was mounted there does not answer any more"),
+    ],
+)  # fmt: skip
+def test_what_the_system_says_has_a_name_and_a_cure(code: int, what: str, tmp_path: Path) -> None:
+    named = disk_error(OSError(code, os.strerror(code)), tmp_path)
+    assert (named.what, named.where, named.errno) == (what, str(tmp_path), code)
+    assert named.hint not in {"", disk_error(OSError(errno.EUCLEAN, "x"), tmp_path).hint}

@@ -15,22 +15,13 @@ from starlette.exceptions import HTTPException
 from pipeline import __version__
 from pipeline.errors import PipelineError
 from pipeline.service import certificates, problems, routes, spoken
-from pipeline.service.board import Board
-from pipeline.service.checks import Checks, Sight
-from pipeline.service.desk import Desk
 from pipeline.service.door import Door, wants_page
 from pipeline.service.guard import Guard
-from pipeline.service.held import Held
-from pipeline.service.hub import Hub
-from pipeline.service.maker import Maker
-from pipeline.service.metrics import Metrics
+from pipeline.service.house import House, house_of
 from pipeline.service.pages.routes import fault, pages
 from pipeline.service.problems import Mistaken
-from pipeline.service.project import Keeper, Project, engines_of
-from pipeline.service.promises import Promises
+from pipeline.service.project import Project
 from pipeline.service.reference import described
-from pipeline.service.surveys import Surveys
-from pipeline.service.topics import TopicFiles
 
 # A topic file within JSON, where every sign may take six bytes, and what stands beside it.
 _BYTES_A_BYTE, _BESIDE = 2, 65_536
@@ -43,12 +34,12 @@ class Service:
     api: FastAPI
     door: Door
     """What a server is given: the API behind its door."""
-    house: routes.House
+    house: House
 
 
 def make_service(project: Project, guard: Guard, *, grace_seconds: float = 20.0) -> Service:
     """Everything ready to be served; begins to work when the application starts."""
-    house = _house(project)
+    house = house_of(project)
     over = Event()
 
     @asynccontextmanager
@@ -89,24 +80,6 @@ def make_service(project: Project, guard: Guard, *, grace_seconds: float = 20.0)
     api.openapi = lambda: described(plain())  # type: ignore[method-assign]  # FastAPI's own way of changing it
     most = project.defaults().max_bytes * _BYTES_A_BYTE + _BESIDE
     return Service(api, Door(api, guard, house.metrics, most), house)
-
-
-def _house(project: Project) -> routes.House:
-    places = project.folders
-    metrics = Metrics({"input": places.input, "output": places.output, "data": places.data}, backups=project.backups)
-    hub, board, keeper = Hub(), Board(), Keeper(project)
-
-    def seen(sight: Sight) -> None:
-        metrics.engine(sight.role, ready=sight.ready, at=sight.at)
-        hub.publish("engine", {"role": sight.role, "name": sight.name, "ready": sight.ready, "error": sight.error})
-
-    checks = Checks(lambda: engines_of(keeper.open().shop), seen=seen)
-    kept = places.data / "service"
-    surveys = Surveys(keeper)
-    maker = Maker(project, keeper, board, hub, metrics, checks, Held(kept), surveys)
-    files = TopicFiles(places.input, places.project, places.data / "trash", project.defaults)
-    desk = Desk(files, Promises(kept / "promises"), maker, places.output, places.data)
-    return routes.House(project, keeper, files, desk, maker, board, checks, hub, metrics, surveys)
 
 
 async def _told(request: Request, error: Exception) -> Response:

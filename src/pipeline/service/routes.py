@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -13,18 +13,10 @@ from fastapi.responses import JSONResponse, StreamingResponse
 
 from pipeline import __version__
 from pipeline.service import views, wire
-from pipeline.service.board import Board
-from pipeline.service.checks import Checks
-from pipeline.service.desk import Desk
-from pipeline.service.hub import Hub
-from pipeline.service.maker import Maker
-from pipeline.service.metrics import Metrics
+from pipeline.service.house import House as House  # the pages know it from here
 from pipeline.service.problems import Busy, Missing, facts
-from pipeline.service.project import Keeper, Project
 from pipeline.service.promises import LONGEST_KEY
 from pipeline.service.sending import SentFile
-from pipeline.service.surveys import Surveys
-from pipeline.service.topics import TopicFiles
 from pipeline.stages.publish import MANIFEST
 
 API = "/api/v1"
@@ -39,22 +31,6 @@ Key = Annotated[
     str | None,
     Header(min_length=1, max_length=LONGEST_KEY, description="Calls with the same key make one topic; kept for a day."),
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class House:
-    """Everything that the calls reach."""
-
-    project: Project
-    keeper: Keeper
-    files: TopicFiles
-    desk: Desk
-    maker: Maker
-    board: Board
-    checks: Checks
-    hub: Hub
-    metrics: Metrics
-    surveys: Surveys
 
 
 def upkeep(house: House) -> APIRouter:

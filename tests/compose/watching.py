@@ -68,14 +68,14 @@ def queries() -> Iterator[Query]:
         dashboard = document(path)
         for panel in panels(path):
             for target in panel["targets"]:
-                yield Query(f"{path.stem}: {panel['title']} {target['refId']}", target["expr"])
+                yield Query(f"{path.stem} {panel['id']}{target['refId']}: {panel['title']}", target["expr"])
         for one in dashboard["annotations"]["list"]:
             if "expr" in one:
-                yield Query(f"{path.stem}: annotation {one['name']}", one["expr"])
+                yield Query(f"{path.stem} annotation: {one['name']}", one["expr"])
         for one in dashboard["templating"]["list"]:
             if one["type"] == "query":
                 inside = one["query"]["query"].removeprefix("label_values(").rpartition(",")[0]
-                yield Query(f"{path.stem}: variable {one['name']}", inside)
+                yield Query(f"{path.stem} variable: {one['name']}", inside)
 
 
 def exported() -> Mapping[str, tuple[str, ...]]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli.figures import figures
 from pipeline.cli.opening import AsJson, Project, Status, opened, stopping
 from pipeline.errors import Interrupted
+
+if TYPE_CHECKING:
+    from pipeline.build.runner import Event
 
 commands = typer.Typer()
 
@@ -27,19 +31,31 @@ def run(
     """
     from pipeline import report, site, watching, wiring
 
-    with opened(project) as (_, loaded, shop, stop), watching.giving_notice(shop.studio.folders.data):
+    with (
+        opened(project) as (_, loaded, shop, stop),
+        watching.giving_notice(shop.studio.folders.data),
+        figures(loaded.settings.metrics_textfile, shop.studio.folders) as counted,
+    ):
         studio = shop.studio
         survey = report.narrowed(studio.survey(), only or [])
         screen = report.screen_for(survey, as_json=as_json)
         screen.begin(shop)
+        counted.begin(survey)
+
+        def take(event: Event) -> None:
+            counted.event(event)
+            screen.event(event)
+
         with stopping(studio.interrupt), shop.outages.told_to(screen.news), screen:
-            for outcome in studio.run(survey, screen.event):
+            for outcome in studio.run(survey, take):
+                counted.outcome(outcome)
                 screen.outcome(outcome, studio.failures.of(outcome.name))
         totals = screen.end()
         report.show_site(site.bring_up_to_date(studio.folders.output, wiring.channel_of(loaded.settings)))
         if stop.is_set():
             raise Interrupted
-        return Status.SOME_FAILED if totals.failed or totals.refused else Status.DONE
+        counted.status = Status.SOME_FAILED if totals.failed or totals.refused else Status.DONE
+        return counted.status
 
 
 @commands.command(epilog="Example:  pipeline plan --json | jq '.episodes[].make'")

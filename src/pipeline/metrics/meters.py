@@ -13,7 +13,7 @@ from pipeline.metrics.families import Family
 
 # A second series for each counter, with the time when it was made, is twice the page for what
 # `process_start_time_seconds` says of nearly all of them.
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no types
 
 M = TypeVar("M", bound=MetricWrapperBase)
 

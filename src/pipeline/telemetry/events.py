@@ -114,6 +114,8 @@ EVENTS = (
     _event("service_down", "warning", "A service is taken to be down; its work waits.", "service", *_FAILURE,
            "wait_seconds"),
     _event("service_back", "info", "A service answers again.", "service", "seconds"),
+    _event("textfile_not_written", "warning", "The figures of `pipeline run` cannot be put into metrics_textfile.",
+           *_FAILURE),
     _event("certificates_unchecked", "warning", "Connections are not checked, because the settings say so.", "why",
            "instead"),
     _event("waits_not_shown", "warning", "What is waited for cannot be written down for `pipeline status`.",

@@ -276,15 +276,18 @@ open_door() {
     fi
 }
 
-# What watches comes last and for itself too: no episode waits for an image that cannot be had or a port that is taken.
+# What watches comes last, each for itself: no episode waits for an image that cannot be had or a port that is taken.
 set_watch() {
     [ -n "$watchers" ] || return 0
-    # shellcheck disable=SC2086  # names of services, a word each
-    if compose up --detach --no-deps $watchers; then
-        say "Grafana is at http://$(compose port grafana 3000); its admin's password lies in secrets/grafana-password"
-    else
-        say "the stack is not watched, or not all of it: the lines above say why. Episodes are made all the same. GRAFANA_PORT, PROMETHEUS_PORT and ALERTMANAGER_PORT take other ports"
-    fi
+    missing=
+    for watcher in $watchers; do
+        compose up --detach --no-deps "$watcher" || missing="$missing $watcher"
+    done
+    [ -z "$missing" ] || say "not there to watch:$missing; the lines above say why. Episodes are made all the same. GRAFANA_PORT, PROMETHEUS_PORT and ALERTMANAGER_PORT take other ports"
+    case $missing in
+        *grafana*) ;;
+        *) say "Grafana is at http://$(compose port grafana 3000); its admin's password lies in secrets/grafana-password" ;;
+    esac
 }
 
 # Compose has seen to it that what the manager needs can produce; the manager itself has a word written and spoken.

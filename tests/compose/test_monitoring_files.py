@@ -586,3 +586,37 @@ def test_the_engines_socket_is_found_with_its_group(
     assert f"socket={socket.replace('SOCKET', str(there))}\n" in said
     expected = str(there.stat().st_gid) if group == "its own" else group
     assert f"gid={expected}\n" in said
+
+
+UP = """#!/bin/sh
+printf '%s\\n' "$*" >>"$CALLED"
+case "$*" in
+    volume*) exit 1 ;;
+    inspect*) echo running healthy ;;
+    *"config --services") printf '%s\\n' ollama manager door prometheus alertmanager grafana ;;
+    *" port "*) echo 127.0.0.1:3000 ;;
+    *" up "*" $MISSING") exit 1 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize("missing", ["grafana", "prometheus", "nobody"])
+def test_a_watcher_that_cannot_start_keeps_nobody_from_work(project: Path, missing: str) -> None:
+    (project / "engine").write_text(UP)
+    calls = project / "calls"
+    done = subprocess.run(
+        ["scripts/stack.sh", "up"], cwd=project, capture_output=True, text=True, check=False,
+        env={
+            "PATH": os.environ["PATH"], "CONTAINER_ENGINE": str(project / "engine"), "MONITORING": "metrics",
+            "MISSING": missing, "CALLED": str(calls),
+        },
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    started = [line.partition(" up ")[2] for line in calls.read_text().splitlines() if " up " in line]
+    assert started == [
+        "--detach --remove-orphans ollama manager",
+        "--detach --no-deps door",
+        *(f"--detach --no-deps {name}" for name in ("prometheus", "alertmanager", "grafana")),
+    ]
+    assert ("not there to watch: " + missing in done.stderr) == (missing != "nobody")
+    assert ("Grafana is at http://127.0.0.1:3000" in done.stderr) == (missing != "grafana")

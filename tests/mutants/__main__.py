@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 
 from tests.mutants.mutations import Mutant, mutants_of
 from tests.mutants.running import ENDLESS, FAILED, INTERRUPTED, PASSED, ROOT, Copy
-from tests.mutants.table import EQUIVALENT, MODULES, Tested
+from tests.mutants.table import EQUIVALENT, MODULES, Guarded
 
 SEED = 20261121
 WANTED = 0.85
@@ -51,33 +51,33 @@ def told(mutant: Mutant) -> dict[str, object]:
     }
 
 
-def tried(copy: Copy, tested: Tested, most: int, seed: int) -> dict[str, object]:
+def tried(copy: Copy, guarded: Guarded, most: int, seed: int) -> dict[str, object]:
     """One module's mutants, each run; raises SystemExit where its tests fail without any."""
-    text = copy.text_of(tested.module)
+    text = copy.text_of(guarded.module)
     begun = time.monotonic()
-    if copy.run(tested.tests, timeout_seconds=600) != PASSED:
-        sys.exit(f"{tested.module}: its tests fail as it is:\n{copy.output.read_text()}")
+    if copy.run(guarded.tests, timeout_seconds=600) != PASSED:
+        sys.exit(f"{guarded.module}: its tests fail as it is:\n{copy.output.read_text()}")
     whole_seconds = time.monotonic() - begun
-    equivalent = {(one.function, one.before, one.after) for one in EQUIVALENT if one.module == tested.module}
-    found = mutants_of(text, within=frozenset(tested.within))
+    equivalent = {(one.function, one.before, one.after) for one in EQUIVALENT if one.module == guarded.module}
+    found = mutants_of(text, within=frozenset(guarded.within))
     survivors, same, killed, endless = [], 0, 0, 0
-    for mutant in sampled(found, most, seed, tested.module):
+    for mutant in sampled(found, most, seed, guarded.module):
         if (mutant.function, mutant.before, mutant.after) in equivalent:
             same += 1
             continue
-        copy.with_text(tested.module, mutant.text)
-        ended = copy.run(tested.tests, timeout_seconds=20 + 4 * whole_seconds)
+        copy.with_text(guarded.module, mutant.text)
+        ended = copy.run(guarded.tests, timeout_seconds=20 + 4 * whole_seconds)
         if ended in (FAILED, INTERRUPTED, ENDLESS) or ended < 0:
             killed += 1
             endless += ended == ENDLESS
         elif ended == PASSED:
             survivors.append(told(mutant))
-            say(f"  {tested.module}:{mutant.line} {mutant.function}\n    - {mutant.before}\n    + {mutant.after}")
+            say(f"  {guarded.module}:{mutant.line} {mutant.function}\n    - {mutant.before}\n    + {mutant.after}")
         else:
             sys.exit(f"pytest ended with {ended}:\n{copy.output.read_text()}")
-    copy.with_text(tested.module, text)
+    copy.with_text(guarded.module, text)
     return {
-        "module": tested.module,
+        "module": guarded.module,
         "mutants": len(found),
         "tried": killed + len(survivors),
         "killed": killed,
@@ -94,7 +94,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--report", type=Path, default=REPORT)
     chosen = parser.parse_args(arguments)
-    unknown = set(chosen.modules) - {tested.module for tested in MODULES}
+    unknown = set(chosen.modules) - {guarded.module for guarded in MODULES}
     if unknown:
         parser.error(f"not in the table: {', '.join(sorted(unknown))}")
     begun = time.monotonic()
@@ -102,9 +102,9 @@ def main(arguments: Sequence[str]) -> int:
     # Whoever is at work on this machine comes first.
     os.nice(19)
     with TemporaryDirectory(prefix="mutants-") as folder, Copy(Path(folder) / "copy") as copy:
-        for tested in MODULES:
-            if not chosen.modules or tested.module in chosen.modules:
-                rows.append(row := tried(copy, tested, chosen.most, chosen.seed))
+        for guarded in MODULES:
+            if not chosen.modules or guarded.module in chosen.modules:
+                rows.append(row := tried(copy, guarded, chosen.most, chosen.seed))
                 say(f"{row['module']}: {row['killed']} of {row['tried']} noticed, {row['equivalent']} equivalent")
     tried_in_all = sum(int(str(row["tried"])) for row in rows)
     killed = sum(int(str(row["killed"])) for row in rows)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 _COMPARED: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
@@ -223,9 +222,3 @@ def _is_text(node: ast.expr) -> bool:
 
 def _one_line(text: bytes) -> str:
     return " ".join(text.decode().split())
-
-
-def sites(mutants: list[Mutant]) -> Iterator[tuple[str, str, str]]:
-    """By what a mutant is known from one version of its module to the next."""
-    for one in mutants:
-        yield one.function, one.before, one.after

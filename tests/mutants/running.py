@@ -6,7 +6,6 @@ small test run's time goes into loading libraries.
 
 from __future__ import annotations
 
-import compileall
 import importlib
 import os
 import shutil
@@ -17,13 +16,20 @@ import time
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib.util import cache_from_source
 from pathlib import Path
-from py_compile import PycInvalidationMode
 from typing import Self
 
 ROOT = Path(__file__).parents[2]
 
 _LIBRARIES = ("pytest", "hypothesis", "requests", "httpx", "tenacity", "structlog", "pydantic", "jinja2", "numpy")
+_OPTIONS = (
+    *("-x", "-q", "--tb=line"),
+    # The one plugin that the tests need; finding and loading all that are installed takes longer than most tests.
+    *("-p", "_hypothesis_pytestplugin", "--hypothesis-seed=1"),
+    # It is loaded already, so its own asserts are not rewritten; they are none of ours.
+    *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
+)
 _LOOK_SECONDS = 0.02
 
 PASSED, FAILED, INTERRUPTED = 0, 1, 2
@@ -45,9 +51,6 @@ class Copy:
             with suppress(FileNotFoundError):  # deleted, and not committed yet
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(ROOT / name, folder / name)
-        # Known by their content: a mutant is written and taken back within the same second, of the same length.
-        compileall.compile_dir(folder / "src", quiet=2, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
-        compileall.compile_dir(folder / "tests", quiet=2, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
 
     def __enter__(self) -> Self:
         for name in _LIBRARIES:
@@ -61,16 +64,27 @@ class Copy:
         return self._path_of(module).read_text("utf-8")
 
     def with_text(self, module: str, text: str) -> None:
-        self._path_of(module).write_text(text, "utf-8")
+        path = self._path_of(module)
+        path.write_text(text, "utf-8")
+        # A compiled module is known by its source's second and length, which two mutants may share.
+        Path(cache_from_source(str(path))).unlink(missing_ok=True)
 
     def _path_of(self, module: str) -> Path:
         return self.folder / "src" / "pipeline" / module
 
     def run(self, tests: Sequence[str], *, timeout_seconds: float) -> int:
-        """Run tests until one fails: pytest's exit code, or ENDLESS. What they print goes to `output`."""
+        """Run files of tests, one after the other, until a test fails: pytest's exit code, or ENDLESS. What they print
+        goes to `output`. Each file may take so long.
+        """
+        for file in tests:
+            if ended := self._run_one(file, timeout_seconds):
+                return ended
+        return PASSED
+
+    def _run_one(self, file: str, timeout_seconds: float) -> int:
         child = os.fork()
         if child == 0:
-            self._become_pytest(tests)
+            self._become_pytest(file)
         end = time.monotonic() + timeout_seconds
         try:
             while True:
@@ -91,7 +105,7 @@ class Copy:
     def output(self) -> Path:
         return self.folder / "output.txt"
 
-    def _become_pytest(self, tests: Sequence[str]) -> None:
+    def _become_pytest(self, file: str) -> None:
         code = FAILED
         try:
             os.setsid()
@@ -100,23 +114,13 @@ class Copy:
             for stream in (1, 2):
                 os.dup2(out, stream)
             source = str(self.folder / "src")
-            os.environ |= {"PYTHONPATH": source, "PYTHONDONTWRITEBYTECODE": "1"}
-            sys.dont_write_bytecode = True
+            os.environ |= {"PYTHONPATH": source, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
             sys.path[:] = [source, str(self.folder), *(one for one in sys.path if one not in ("", str(ROOT)))]
             for name in [one for one in sys.modules if one.split(".")[0] in {"tests", "pipeline"}]:
                 del sys.modules[name]
             import pytest
 
-            # Loaded before pytest is, a plugin's own asserts are not rewritten; they are none of ours.
-            options = [
-                "-x",
-                "-q",
-                "--tb=line",
-                "--hypothesis-seed=1",
-                "-W",
-                "ignore::pytest.PytestAssertRewriteWarning",
-            ]
-            code = int(pytest.main([*options, *tests]))
+            code = int(pytest.main([*_OPTIONS, file]))
         except BaseException:  # noqa: BLE001  # pytest raises what was raised in a thread that outlived its test
             traceback.print_exc()
             code = FAILED

@@ -17,8 +17,6 @@ from pipeline.net.circuit import Admission, Rests
 from pipeline.net.limit import CallsPerMinute, Unlimited
 from pipeline.net.retry import Policy, Retry, call
 from pipeline.net.tallies import Tallies
-from pipeline.settings import Settings
-from pipeline.wiring import retry_policy
 from tests.fakes.shared_time import SharedTime
 
 DOWN = EngineUnavailable("down", where="Piper")
@@ -124,10 +122,6 @@ def test_no_wait_is_longer_than_the_longest() -> None:
     time = Time()
     ask(Server(*[DOWN] * 7), time, policy=Policy(attempts=8, total_seconds=1e6))
     assert time.slept == [1, 2, 4, 8, 16, 30, 30]
-
-
-def test_a_run_without_settings_of_its_own_has_the_patience_that_is_written_here() -> None:
-    assert retry_policy(Settings()) == Policy()
 
 
 def test_a_server_that_says_when_to_come_back_is_not_asked_before() -> None:

@@ -46,8 +46,8 @@ def events(text: str) -> list[dict[str, object]]:
 
 COMMANDS = [
     ["run"], ["plan"], ["status"], ["verify"], ["rewrite"], ["retry"], ["clean"], ["doctor"], ["settings"], ["version"],
-    ["backup"], ["restore"], ["export"], ["feed"], ["watch"], ["serve"], ["models", "list"], ["models", "fetch"],
-    ["voices", "list"], ["voices", "get"], ["voices", "available"],
+    ["backup"], ["restore"], ["export"], ["feed"], ["watch"], ["serve"], ["mcp"],
+    ["models", "list"], ["models", "fetch"], ["voices", "list"], ["voices", "get"], ["voices", "available"],
 ]  # fmt: skip
 
 

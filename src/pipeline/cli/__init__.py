@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from pipeline import __version__
-from pipeline.cli import backup, export, making, models, serve, site, upkeep, voices, watch
+from pipeline.cli import backup, export, making, mcp, models, serve, site, upkeep, voices, watch
 from pipeline.cli.opening import Status
 from pipeline.errors import Interrupted, PipelineError, SettingsError
 
@@ -33,6 +33,7 @@ GROUPS: tuple[tuple[str, typer.Typer], ...] = (
     ("", making.commands),
     ("", watch.commands),
     ("", serve.commands),
+    ("", mcp.commands),
     ("", site.commands),
     ("", export.commands),
     ("", backup.commands),

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,11 +15,8 @@ from pipeline.cli.opening import AsJson, Project, Status, find_project, watched
 from pipeline.errors import EngineError, SettingsError
 
 if TYPE_CHECKING:
-    from pipeline.inbox import TopicDefaults
     from pipeline.service.app import Service
     from pipeline.service.guard import Guard
-    from pipeline.service.project import Opened
-    from pipeline.service.project import Project as Served
     from pipeline.settings import Settings
 
 commands = typer.Typer()
@@ -64,11 +59,12 @@ def serve(
     if check:
         return _check(wiring.folders(place, settings).data, settings.service_port, as_json=as_json)
     guard = _guard(settings)
+    from pipeline.cli.serving import served
     from pipeline.service.app import make_service
     from pipeline.service.serving import listen
     from pipeline.service.serving import serve as answer
 
-    service = make_service(_served(place, settings), guard, grace_seconds=settings.service_grace_seconds)
+    service = make_service(served(place, settings), guard, grace_seconds=settings.service_grace_seconds)
     if write_docs:
         _write_docs(place / "docs" / "reference", service)
         return Status.DONE
@@ -134,34 +130,3 @@ def _guard(settings: Settings) -> Guard:
         )
     token = settings.service_token.get_secret_value() if settings.service_token is not None else None
     return Guard(hosts_of(settings.service_host, filter(None, settings.service_hosts.split(","))), token)
-
-
-def _served(place: Path, settings: Settings) -> Served:
-    """The project as the service needs it; whatever it opens is read anew each time."""
-    from pipeline import wiring
-    from pipeline.service.project import Opened, Project
-    from pipeline.settings import load, table
-
-    def opened(stop: Event, before: Opened | None) -> Opened:
-        loaded = load(place, os.environ)
-        earlier = before.shop if before is not None and before.settings == loaded.settings else None
-        shop = wiring.workshop(place, loaded, stop=stop, earlier=earlier)
-        return Opened(shop, wiring.channel_of(loaded.settings), loaded.settings)
-
-    def defaults() -> TopicDefaults:
-        return wiring.defaults_of(settings)
-
-    def rows() -> Sequence[Mapping[str, str]]:
-        told = table(load(place, os.environ))
-        return [{"name": row.name, "value": row.value, "origin": row.origin, "about": row.about} for row in told]
-
-    return Project(
-        folders=wiring.folders(place, settings),
-        config=place / settings.config_dir,
-        open=opened,
-        defaults=defaults,
-        settings=rows,
-        watch_seconds=settings.watch_seconds,
-        backups=place / settings.backups_dir,
-        addresses=lambda: wiring.addresses_of(load(place, os.environ).settings),
-    )

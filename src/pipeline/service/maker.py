@@ -235,7 +235,7 @@ class Maker:
         self.surveys.take(studio, whole)
         rested = studio.rested(whole)
         survey, held = self._narrowed(whole, rested, asked)
-        self.board.survey(whole, signatures, held, _resting(studio, whole, rested))
+        self.board.survey(whole, signatures, held, resting(studio, whole, rested))
         self.hub.publish("round", {"topics": len(survey.works), "refused": len(survey.refused)})
         for refused in survey.refused:
             log().warning("topic_refused", **failure(refused))
@@ -319,7 +319,7 @@ class Maker:
             self.hub.publish("maker", {"state": state, "about": about})
 
 
-def _resting(studio: Studio, whole: Survey, rested: Survey) -> Mapping[str, Rest]:
+def resting(studio: Studio, whole: Survey, rested: Survey) -> Mapping[str, Rest]:
     """What a round leaves alone, and how it failed the last time."""
     left = {work.slug for work in whole.works} - {work.slug for work in rested.works}
     found = {slug: failure for slug in left if (failure := studio.failure(slug)) is not None}

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from pipeline.inbox import FoundFile
 from pipeline.net.outages import Down
-from pipeline.ports import Identity
+from pipeline.ports import Identity, VoiceIdentity
 from pipeline.report.reasons import reasons
 from pipeline.service import wire
 from pipeline.service.board import Board
@@ -206,11 +206,11 @@ def models_of(sights: Iterable[Sight]) -> list[wire.Model]:
 
 
 def voices_of(sights: Iterable[Sight]) -> list[wire.Voice]:
-    return [
-        wire.Voice(name=name, language=voice.language, licence=voice.licence, speakers=list(voice.speakers))
-        for sight in sights
-        for name, voice in sorted(sight.voices.items())
-    ]
+    return [voice_of(name, voice) for sight in sights for name, voice in sorted(sight.voices.items())]
+
+
+def voice_of(name: str, voice: VoiceIdentity) -> wire.Voice:
+    return wire.Voice(name=name, language=voice.language, licence=voice.licence, speakers=list(voice.speakers))
 
 
 def fault_of(said: Mapping[str, str] | None) -> wire.Fault | None:

@@ -36,8 +36,20 @@ for argument; do
     esac
 done
 # The manager sees its settings, not the file that they stand in; it is shown that where it is asked for.
-if [ -f "$secrets" ]; then
-    exec scripts/stack.sh compose run --rm --no-deps -T -v "$secrets:/project/.env:ro" \
-        manager backup --project /project --to /backups "$@"
-fi
-exec scripts/stack.sh compose run --rm --no-deps -T manager backup --project /project --to /backups "$@"
+set -- manager backup --project /project --to /backups "$@"
+[ -f "$secrets" ] && set -- -v "$secrets:/project/.env:ro" "$@"
+# What it says is in the container's words; a person looks for the file in this machine's folder.
+folder=${BACKUP_DIR:-$(sed -n 's/^BACKUP_DIR=//p' .env 2>/dev/null | tail -n 1)}
+case ${folder:=backups} in /*) ;; *) folder=$root/$folder ;; esac
+status=0
+said=$(scripts/stack.sh compose run --rm --no-deps -T "$@") || status=$?
+printf '%s' "${said:+$said
+}" | awk -v folder="$folder" '{
+    rest = $0; line = ""
+    while ((at = index(rest, "/backups/")) > 0) {
+        line = line substr(rest, 1, at - 1) folder "/"
+        rest = substr(rest, at + 9)
+    }
+    print line rest
+}'
+exit "$status"

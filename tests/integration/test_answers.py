@@ -12,6 +12,7 @@ from pipeline import report
 from pipeline.engines.choice import Choice
 from pipeline.net.tls import Tls
 from pipeline.ports import Illustrator
+from pipeline.stages.casting import Preferences
 from pipeline.stages.mix import Sound
 from pipeline.studio import Studio
 from pipeline.wiring import Workshop
@@ -160,3 +161,33 @@ def test_a_plan_names_the_files_that_a_run_would_remove(tmp_path: Path, capsys: 
     assert "remove from output/: audio.flac" in capsys.readouterr().out
     assert run_all(with_sound(flac=False)) == {"the-log": None}
     assert not (tmp_path / "output" / "the-log" / "audio.flac").exists()
+
+
+def test_a_run_and_a_plan_say_in_the_same_words_that_all_is_there(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop = shop_of(studio(project))
+    survey = shop.studio.survey()
+    capsys.readouterr()
+    report.show_plan(shop.studio.plan(survey), shop, as_json=False)
+    planned = capsys.readouterr().out
+    screen = report.screen_for(survey, as_json=False)
+    with screen:
+        assert list(shop.studio.run(survey, screen.event)) == []
+    screen.end()
+    assert capsys.readouterr().out == planned == "Nothing to do: 2 episodes are up to date.\n"
+
+
+def test_what_is_wrong_with_a_setting_is_said_once_and_names_it(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(project / "output")
+    wrong = make_studio(
+        project, voice=FakeVoice(), writer=FakeWriter([]), voices=Preferences("nobody", named=True), fingerprint="other"
+    )
+    shop = shop_of(wrong)
+    capsys.readouterr()
+    report.show_plan(wrong.plan(wrong.survey()), shop, as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("bells, the-log: cannot be made: VOICE: the voice 'nobody', asked for in the settings,")
+    assert len(lines) == 2

@@ -50,6 +50,20 @@ def test_it_writes_all_that_stands_above_the_episodes_and_says_what(
     assert "1 episode; nothing had changed" in capsys.readouterr().out
 
 
+def test_an_address_that_lasts_until_the_next_run_is_said_to_and_one_of_the_settings_is_not(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run_command_line(["feed", "--base-url", "https://example.org/podcast"]) == 0
+    said = capsys.readouterr().err
+    assert "The next run writes it for http://" in said
+    assert "FEED_BASE_URL=https://example.org/podcast" in said
+    monkeypatch.setenv("FEED_BASE_URL", "https://example.org/podcast")
+    assert run_command_line(["feed", "--base-url", "https://example.org/podcast"]) == 0
+    assert capsys.readouterr().err == ""
+    assert run_command_line(["feed", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["until_the_next_run"] is False
+
+
 def test_what_directories_may_not_take_is_said(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (project / "output" / "cover.jpg").write_bytes(b"no picture")
     assert run_command_line(["feed"]) == 0

@@ -7,12 +7,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pytest_httpserver import HTTPServer
 
 from pipeline.cli import run_command_line
+from pipeline.models.catalogue import PackageFile
 from pipeline.models.lockfile import read_lock, write_lock
 from tests.fakes.file_server import Site, serving
 from tests.fakes.installations import (
@@ -264,3 +266,32 @@ def test_as_a_container_runs_it_with_no_home_and_a_user_that_nobody_knows(site: 
     assert seen(project / "voices") == FILES
     assert seen(project / "checkpoints" / TURBO) == CHECKPOINT
     assert list((project / "tmp").iterdir()) == []
+
+
+def test_the_voice_that_comes_with_a_package_is_here_and_is_read_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A package as `pip` installs one, and a lock file that names a voice in it."""
+    package = "voices_in_a_package"
+    for name, content in FILES.items():
+        (tmp_path / "site" / package).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "site" / package / name).write_bytes(content)
+    (tmp_path / "site" / package / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    model = locked_voice(url="https://elsewhere.invalid/joe")
+    files = tuple(replace(file, sources=(PackageFile(package, f"{package}/{file.path}"),)) for file in model.files)
+    (tmp_path / "project" / "input").mkdir(parents=True)
+    (tmp_path / "project" / "config").mkdir()
+    write_lock(tmp_path / "project" / "config" / "models.lock", {JOE: replace(model, files=files)})
+    monkeypatch.chdir(tmp_path / "project")
+
+    assert run_command_line(["models", "list", "--json"]) == 0
+    rows = {row["name"]: row["state"] for row in json.loads(capsys.readouterr().out)["models"]}
+    assert rows[JOE] == "bundled"
+    assert run_command_line(["models", "verify"]) == 0
+    assert "read, all as it should be" in capsys.readouterr().out
+
+    damaged = tmp_path / "site" / package / f"{JOE}.onnx"
+    damaged.write_bytes(damaged.read_bytes()[::-1])
+    assert run_command_line(["models", "verify"]) == 1
+    assert "is damaged" in capsys.readouterr().out

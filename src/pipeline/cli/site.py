@@ -36,6 +36,7 @@ def feed(
     folders = wiring.folders(place, loaded.settings)
     Home(folders.data / "output.json").check(folders.output)
     done = site.bring_up_to_date(folders.output, channel)
+    lasting = load(place, os.environ).settings.feed_base_url if base_url else channel.base_url
     if as_json:
         hidden = {one.slug: one.why for one in done.hidden}
         facts = {
@@ -44,10 +45,17 @@ def feed(
             "written": list(done.written),
             "hidden": hidden,
             "remarks": list(done.remarks),
+            "until_the_next_run": channel.base_url != lasting,
         }
         typer.echo(json.dumps(facts))
     else:
         noun = "episode" if done.episodes == 1 else "episodes"
         typer.echo(f"{channel.feed_url}: {done.episodes} {noun}; {', '.join(done.written) or 'nothing had changed'}.")
         report.show_site(done)
+        if channel.base_url != lasting:
+            typer.echo(
+                f"The next run writes it for {lasting} again. To keep this address, put it into .env: "
+                f"FEED_BASE_URL={channel.base_url}",
+                err=True,
+            )
     return Status.SOME_FAILED if done.hidden else Status.DONE

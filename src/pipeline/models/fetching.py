@@ -101,7 +101,10 @@ def plan_for(site: Installation, wanted: Wanted, upstream: Upstream) -> _Plan | 
     locked = site.lock.get(wanted.name)
     if locked is not None:
         if locked.kind != wanted.kind:
-            raise EngineRefused(f"the lock file has {wanted.name} as a {locked.kind}")
+            raise EngineRefused(
+                f"the lock file has {wanted.name} as a {locked.kind}",
+                hint=f"Ask for a {locked.kind} of that name, or for a {wanted.kind} of another.",
+            )
         if wanted.revision and locked.revision and wanted.revision != locked.revision:
             raise EngineRefused(
                 f"the lock file has {wanted.name} at {locked.revision}, and {wanted.revision} is asked for",

@@ -11,13 +11,16 @@ from typing import Literal
 
 from pipeline.errors import Interrupted, StoreError
 from pipeline.files import disk_error, make_folder
-from pipeline.models.catalogue import Kind, Model
+from pipeline.models.catalogue import Kind, Model, PackageFile
 from pipeline.models.installation import Installation
 from pipeline.models.records import Record, all_records, is_recorded, size_of
+from pipeline.models.sources import installed_at
 from pipeline.net.download import alone, digest_of
 
-State = Literal["here", "not here", "incomplete", "changed", "unchecked"]
-"""By a look from outside: `verify` reads the bytes. `unchecked`: of the right size, and nobody has read it yet."""
+State = Literal["here", "bundled", "not here", "incomplete", "changed", "unchecked"]
+"""By a look from outside: `verify` reads the bytes. `unchecked`: of the right size, and nobody has read it yet.
+`bundled`: not among the models, but in a Python package that is installed, where the engine in this process finds it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ def verify(site: Installation, names: Iterable[str], tick: Callable[[str, int], 
         if name not in held:
             yield Checked(name, 0, ("neither the lock file nor a record knows it",))
             continue
-        yield _read(site, held[name].model, tick)
+        yield _read(site, held[name].model, held[name].state, tick)
 
 
 def remove(site: Installation, name: str) -> int:
@@ -128,7 +131,7 @@ def _state(site: Installation, model: Model, record: Record | None) -> State:
     home = site.places.home(model)
     sizes = [size_of(home / file.path) for file in model.files]
     if not any(size is not None for size in sizes):
-        return "not here"
+        return "bundled" if bundled(model) else "not here"
     if any(size is None for size in sizes):
         return "incomplete"
     if any(size != file.size for size, file in zip(sizes, model.files, strict=True)):
@@ -136,20 +139,34 @@ def _state(site: Installation, model: Model, record: Record | None) -> State:
     return "here" if all(is_recorded(file, home, record) for file in model.files) else "unchecked"
 
 
-def _read(site: Installation, model: Model, tick: Callable[[str, int], None]) -> Checked:
+def bundled(model: Model) -> Mapping[str, Path]:
+    """Where an installed package holds the model's files, by their names; empty where none holds them all."""
+    found = {}
+    for file in model.files:
+        places = (installed_at(source) for source in file.sources if isinstance(source, PackageFile))
+        whole = next((place for place in places if place is not None and size_of(place) == file.size), None)
+        if whole is None:
+            return {}
+        found[file.path] = whole
+    return found
+
+
+def _read(site: Installation, model: Model, state: State, tick: Callable[[str, int], None]) -> Checked:
     home = site.places.home(model)
+    elsewhere = bundled(model) if state == "bundled" else {}
     faults, read = [], 0
     for file in model.files:
         if site.stop.is_set():
             raise Interrupted
-        size = size_of(home / file.path)
+        path = elsewhere.get(file.path, home / file.path)
+        size = size_of(path)
         if size is None:
             faults.append(f"{file.path} is not here")
         elif size != file.size:
             faults.append(f"{file.path} has {size:,} bytes and should have {file.size:,}")
         else:
             read += size
-            if digest_of(home / file.path, "sha256") != file.sha256:
+            if digest_of(path, "sha256") != file.sha256:
                 faults.append(f"{file.path} is damaged: its SHA-256 is not what it should be")
         tick(model.name, size or 0)
     return Checked(model.name, read, tuple(faults))

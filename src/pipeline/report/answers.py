@@ -18,7 +18,7 @@ from pipeline.report.called import as_typed
 from pipeline.report.output import Output, write, write_json
 from pipeline.report.reasons import publishing, reason, reasons
 from pipeline.report.remarks import remark_on
-from pipeline.report.screens import episodes, error_facts
+from pipeline.report.screens import episodes, error_facts, nothing_to_do
 from pipeline.stages.publish import SCRIPT, read_manifest
 from pipeline.studio import Checked, EpisodePlan, Left, Plan, Returns, Rewritten, Studio, Survey
 from pipeline.underway import AtWork
@@ -74,7 +74,7 @@ def show_plan(plan: Plan, shop: Workshop, *, as_json: bool) -> None:
     if plan.nothing_to_do:
         count = len(plan.finished) + len(plan.episodes)
         if count:
-            out.say(f"Nothing to do: {episodes(count)} {'is' if count == 1 else 'are'} up to date.")
+            out.say(nothing_to_do(count))
         elif not plan.refused:
             out.say("Nothing to do: there are no topics in input/.")
         return

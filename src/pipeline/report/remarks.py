@@ -51,6 +51,6 @@ def _pictures(manifest: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _clock(seconds: float) -> str:
-    """Minutes and seconds: `2:05`."""
-    minutes, rest = divmod(round(seconds), 60)
+    """Minutes and whole seconds, as the episode's page and every player show them: `2:05`."""
+    minutes, rest = divmod(int(seconds), 60)
     return f"{minutes}:{rest:02}"

@@ -128,9 +128,21 @@ class _Account:
             self.log.error(
                 "step_failed", episode=event.flow, stage=stage_of(event.step.place), **telemetry.failure(event.error)
             )
+        elif event.kind is Kind.CLOSED:
+            self._closed(event)
         elif event.kind is Kind.DAMAGED:
             self.log.warning("artifact_damaged", episode=event.flow, why=str(event.error))
         return told
+
+    def _closed(self, event: Event) -> None:
+        error = event.error
+        if error is None:
+            self.log.info("episode_done", episode=event.flow, seconds=round(event.seconds, 3))
+        elif isinstance(error, PipelineError):
+            if not isinstance(error, Interrupted):
+                self.log.error("episode_failed", episode=event.flow, **telemetry.failure(error))
+        else:
+            self.log.critical("episode_failed", episode=event.flow, exc_info=error, **telemetry.failure(error))
 
     def counted(self, outcome: Outcome[Published]) -> None:
         self.made += outcome.made
@@ -140,13 +152,8 @@ class _Account:
             self.built += bool(outcome.made)
             self.published += again and not outcome.made
             self.unchanged += not again and not outcome.made
-            self.log.info("episode_done", episode=outcome.name, made=outcome.made, seconds=round(outcome.seconds, 3))
         elif not isinstance(error, Interrupted):
             self.failed += 1
-            if not isinstance(error, PipelineError):
-                self.log.critical("episode_failed", episode=outcome.name, exc_info=error, **telemetry.failure(error))
-            else:
-                self.log.error("episode_failed", episode=outcome.name, **telemetry.failure(error))
 
     def totals(self) -> Totals:
         ended = self.unchanged + self.built + self.published + self.failed
@@ -368,11 +375,7 @@ def _cell(stage: Stage) -> Text:
 def _summary(totals: Totals) -> str:
     if not (totals.built or totals.published or totals.failed or totals.refused or totals.interrupted):
         count = totals.up_to_date
-        return (
-            f"Nothing to do: {episodes(count)} up to date."
-            if count
-            else "Nothing to do: there are no topics in input/."
-        )
+        return nothing_to_do(count) if count else "Nothing to do: there are no topics in input/."
     parts = []
     if totals.built:
         parts.append(f"{episodes(totals.built)} made")
@@ -390,6 +393,11 @@ def _summary(totals: Totals) -> str:
     return f"{', '.join(parts)}; {artifacts} in {_seconds(totals.seconds)}."
 
 
+def nothing_to_do(count: int) -> str:
+    """What a run and a plan say where all is there."""
+    return f"Nothing to do: {episodes(count)} {'is' if count == 1 else 'are'} up to date."
+
+
 def episodes(count: int) -> str:
     return "1 episode" if count == 1 else f"{count} episodes"
 
@@ -401,7 +409,7 @@ def _seconds(seconds: float) -> str:
     return f"{minutes} min {rest} s"
 
 
-__all__ = ["Line", "Screen", "Totals", "episodes", "error_facts", "screen_for"]
+__all__ = ["Line", "Screen", "Totals", "episodes", "error_facts", "nothing_to_do", "screen_for"]
 
 
 def _near(folder: Path) -> str:

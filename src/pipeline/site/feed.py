@@ -195,7 +195,7 @@ class _Feed(Rss201rev2Feed):  # type: ignore[misc]  # feedgenerator has no types
                 "enclosure", None, {"url": enclosure.url, "length": enclosure.length, "type": enclosure.mime_type}
             )
         handler.addQuickElement("itunes:title", item["title"])
-        handler.addQuickElement("itunes:duration", str(max(1, round(entry.seconds))))
+        handler.addQuickElement("itunes:duration", str(max(1, int(entry.seconds))))
         handler.addQuickElement("itunes:explicit", _boolean(item["explicit"]))
         handler.addQuickElement("itunes:episodeType", "full")
         if entry.has("cover.png"):

@@ -58,16 +58,16 @@ def cast(topic: Topic, installed: Mapping[str, VoiceIdentity], preferences: Pref
     Raises InputError, with the command that fetches a voice, rather than let another language's voice speak.
     """
     if topic.voice is not None:
-        return _wanted(topic.voice, topic, installed, "its topic file")
+        return _wanted(topic.voice, topic, installed)
     for language in (topic.language, topic.primary_language):
         named = preferences.by_language.get(language)
         if named:
-            return _wanted(named, topic, installed, "the settings")
+            return _wanted(named, topic, installed, "VOICES")
     if preferences.voice:
         preferred = installed.get(_model(preferences.voice))
         speaks_it = preferred is not None and _primary(preferred.language) == topic.primary_language
         if speaks_it or (preferred is None and preferences.named):
-            return _wanted(preferences.voice, topic, installed, "the settings")
+            return _wanted(preferences.voice, topic, installed, "VOICE")
     speaks = sorted(name for name, voice in installed.items() if _primary(voice.language) == topic.primary_language)
     same_region = [name for name in speaks if installed[name].language == topic.language]
     if same_region or speaks:
@@ -79,14 +79,17 @@ def cast(topic: Topic, installed: Mapping[str, VoiceIdentity], preferences: Pref
     )
 
 
-def _wanted(name: str, topic: Topic, installed: Mapping[str, VoiceIdentity], asked_by: str) -> Casting:
+def _wanted(name: str, topic: Topic, installed: Mapping[str, VoiceIdentity], setting: str = "") -> Casting:
+    """`setting` asks for the voice; without one the topic does. What is wrong with a setting is the same for every
+    topic, and names none.
+    """
     model, _, speaker = name.partition("#")
     voice = installed.get(model)
     if voice is None:
         near = get_close_matches(model, installed, n=1)
         raise InputError(
-            f"the voice {model!r}, asked for in {asked_by}, is not installed",
-            where=str(topic.source),
+            f"the voice {model!r}, asked for in {'the settings' if setting else 'its topic file'}, is not installed",
+            where=setting or str(topic.source),
             hint=f"{f'Did you mean {near[0]}? ' if near else ''}Fetch it with: pipeline voices get {model}. "
             f"Installed: {_names(installed)}.",
         )
@@ -99,7 +102,7 @@ def _wanted(name: str, topic: Topic, installed: Mapping[str, VoiceIdentity], ask
     if speaker and speaker not in voice.speakers:
         raise InputError(
             f"the voice {model} has no speaker {speaker!r}",
-            where=str(topic.source),
+            where=setting or str(topic.source),
             hint=f"Its speakers: {', '.join(voice.speakers) or 'one, without a name'}.",
         )
     return Casting(voice, speaker)

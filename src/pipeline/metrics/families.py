@@ -87,7 +87,7 @@ MAKING = (
     _counter("pipeline_episodes_total", "Episodes dealt with, by how it ended.", "outcome", in_runs=True),
     _counter("pipeline_failures_total", "Episodes that failed, by the error's code.", "code", in_runs=True),
     _gauge("pipeline_last_success_timestamp_seconds", "When an episode was last finished.", in_runs=True),
-    _gauge("pipeline_topics_refused", "Topics that cannot be read as they are.", in_runs=True),
+    _gauge("pipeline_topics_refused", "Faults for which topics cannot be read as they are.", in_runs=True),
     _gauge(
         "pipeline_topics_set_aside", "Topics that failed so often that they are not tried again.", in_runs=True
     ),

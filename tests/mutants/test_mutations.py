@@ -25,10 +25,10 @@ class Gate:
 
     def admit(self, count: int, name: str = "é") -> bool:
         """More words, 1 < 2."""
-        if count < LIMIT and not name:
+        if count < LIMIT and name:
             raise ValueError(f"{count + 1} of 3")
         self.count = count + 1
-        return True
+        return not name
 '''
 
 
@@ -37,17 +37,16 @@ def test_each_mistake_changes_one_thing_and_leaves_a_module_that_can_be_loaded()
     assert sorted(found) == sorted(
         [
             ("", "constant", "LIMIT = (4)"),
-            ("Gate.admit", "condition", "if not (count < LIMIT and not name):"),
-            ("Gate.admit", "boolean", "if (count < LIMIT or not name):"),
-            ("Gate.admit", "comparison", "if (count <= LIMIT) and not name:"),
-            ("Gate.admit", "comparison", "if (count >= LIMIT) and not name:"),
-            ("Gate.admit", "sign", "if count < LIMIT and (name):"),
+            ("Gate.admit", "condition", "if not (count < LIMIT and name):"),
+            ("Gate.admit", "boolean", "if (count < LIMIT or name):"),
+            ("Gate.admit", "comparison", "if (count <= LIMIT) and name:"),
+            ("Gate.admit", "comparison", "if (count >= LIMIT) and name:"),
             ("Gate.admit", "removed", "pass"),
             ("Gate.admit", "removed", "pass"),
             ("Gate.admit", "arithmetic", "self.count = (count - 1)"),
             ("Gate.admit", "constant", "self.count = count + (2)"),
             ("Gate.admit", "return", "return None"),
-            ("Gate.admit", "constant", "return (False)"),
+            ("Gate.admit", "sign", "return (name)"),
         ]
     )
     for one in mutants_of(SAMPLE):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import Event
 
 import pytest
 
 from pipeline.errors import EngineUnavailable, Interrupted
+from pipeline.net.breaker import Breaker
+from pipeline.net.circuit import Rests
 from pipeline.net.tallies import State, Tallies
 
 
@@ -62,6 +65,40 @@ def test_a_state_says_since_when_it_is_so_and_when_the_service_is_tried_again() 
     tallies.stands("voice", State.HALF_OPEN)
     told = tallies.snapshot()["voice"]
     assert (told.state, told.since, told.next_try) == ("half-open", clock.now, None)
+
+
+def test_a_service_that_is_begun_with_anew_is_not_taken_to_be_down_any_more() -> None:
+    tallies = Tallies()
+    tallies.stands("voice", State.OPEN, next_try_seconds=2.0)
+    Breaker("voice", tallies=tallies)
+    told = tallies.snapshot()["voice"]
+    assert (told.state, told.next_try) == ("closed", None)
+
+
+def test_a_service_s_circuit_shows_in_its_tally() -> None:
+    now = [0.0]
+    tallies = Tallies()
+    breaker = Breaker("voice", rests=Rests(failures=1), clock=lambda: now[0], on_change=lambda _: None, tallies=tallies)
+    gone = EngineUnavailable("gone")
+
+    def stands() -> tuple[str, float | None]:
+        told = tallies.snapshot()["voice"]
+        return told.state, None if told.next_try is None else round((told.next_try - told.since).total_seconds(), 1)
+
+    breaker.failed(gone, breaker.admit(Event(), wait_seconds=0))
+    assert stands() == ("open", 2.0)
+    now[0] = 2.0
+    probe = breaker.admit(Event(), wait_seconds=1e9)
+    assert stands() == ("half-open", None)
+    breaker.gave_up(probe)
+    assert stands() == ("open", 0.0)
+    breaker.failed(gone, breaker.admit(Event(), wait_seconds=1e9))
+    assert stands() == ("open", 4.0)
+    now[0] = 6.0
+    breaker.answered(breaker.admit(Event(), wait_seconds=1e9))
+    assert stands() == ("closed", None)
+    breaker.gave_up(breaker.admit(Event(), wait_seconds=0))
+    assert stands() == ("closed", None)
 
 
 def test_a_snapshot_stays_as_it_was_taken() -> None:

@@ -284,7 +284,7 @@ def digest_on_disk(path: Path) -> str | None:
 
 def _is_file_name(name: str) -> bool:
     """Whether a name in a manifest can be a file in its folder; a manifest is a file that anybody may have written."""
-    return Path(name).name == name and name not in {".", ".."} and "\0" not in name
+    return Path(name).name == name and name not in {"", ".", ".."} and "\0" not in name
 
 
 def is_one_bit_off(found: bytes, kept: bytes) -> bool:

@@ -22,6 +22,7 @@ import structlog
 from fastapi.routing import APIRoute
 from prometheus_client.parser import text_string_to_metric_families
 
+from pipeline import telemetry
 from pipeline.cli import run_command_line
 from pipeline.engines.retrying import RetryingVoice
 from pipeline.errors import EngineError, EngineRefused, EngineUnavailable
@@ -90,10 +91,9 @@ def until(events: Iterator[tuple[str, dict[str, Any]]], *kinds: str, **facts: ob
 
 
 @pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
+def _quiet(nowhere: Any) -> Iterator[None]:
     """The log's stream is the process's, and a command that a test runs turns it to one that ends with the test."""
-    structlog.reset_defaults()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    telemetry.configure(form="json", level="debug", stream=nowhere, others=False)
     yield
     structlog.reset_defaults()
 

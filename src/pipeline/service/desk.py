@@ -61,6 +61,7 @@ class Desk:
                     self.promises.make(key, request, name, kept=False)
                 made, again = self.files.create(text, topic, name=name), promise is not None
                 self.promises.make(key, request, made.name, kept=True)
+        self.maker.askers.note(f"{self.files.prefix}{made.name}")
         self.maker.look()
         return made, again
 
@@ -78,6 +79,7 @@ class Desk:
     def replace(self, name: str, text: str, etag: str | None) -> TopicFile:
         """Raises Missing, Stale, InputError, StoreError."""
         made = self.files.replace(name, self.files_text(name, text), _given(etag))
+        self.maker.askers.note(f"{self.files.prefix}{name}")
         self.maker.look()
         return made
 

@@ -19,6 +19,7 @@ from pipeline import inbox, site, watching
 from pipeline.build.runner import Event, Kind
 from pipeline.errors import EngineUnavailable, Interrupted, PipelineError, StoreError
 from pipeline.net.outages import Down, News, Outages
+from pipeline.service.askers import Askers
 from pipeline.service.board import Board, Rest, told
 from pipeline.service.checks import Checks
 from pipeline.service.held import Held, wish_of
@@ -48,6 +49,7 @@ class Maker:
     checks: Checks
     held: Held
     surveys: Surveys
+    askers: Askers = field(default_factory=Askers)
     state: str = "starting"
     about: str = ""
     """Why it is in that state, where there is a reason to tell."""
@@ -109,6 +111,7 @@ class Maker:
     def ask(self, slug: str) -> None:
         """Make this one before all others. Raises StoreError."""
         self.held.release({slug})
+        self.askers.note(slug)
         with self._lock:
             if slug not in self._asked:
                 self._asked.append(slug)
@@ -240,8 +243,9 @@ class Maker:
         for refused in survey.refused:
             log().warning("topic_refused", **failure(refused))
         made, failed = 0, []
+        files = {work.slug: work.topic.source.path for work in survey.works}
         with self._hearing(opened.shop.outages):
-            for outcome in studio.run(survey, self._notify):
+            for outcome in studio.run(survey, self._notify, asked_by=lambda slug: self.askers.of(slug, files[slug])):
                 made += outcome.error is None and bool(outcome.made)
                 self.metrics.episode(_ended(outcome.error, outcome.made))
                 if outcome.error is not None and not isinstance(outcome.error, Interrupted):

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import fcntl
+import io
+import json
 import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from pipeline import telemetry
 from pipeline.build.recipe import Rule, Step
 from pipeline.build.runner import Event, Kind
+from pipeline.errors import StoreError
 from pipeline.net.outages import Down
 from pipeline.underway import AtWork, Wait, at_work, died_at, showing
 
@@ -132,3 +138,114 @@ def test_who_speaks_after_the_run_has_ended_writes_into_nobody_elses_file(tmp_pa
         other.close()
     assert {path.read_bytes() for path in tmp_path.glob("other-*")} == {b""}
     assert list((tmp_path / "underway").iterdir()) == []
+
+
+# -- what lies there ---------------------------------------------------------------------------------------------
+
+
+def left(data: Path, name: str, steps: str, shown: str = '{"pid": 1, "started": "then", "waits": []}') -> Path:
+    """What a killed run leaves: a lock that nobody holds."""
+    folder = data / "underway"
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.lock").touch()
+    (folder / f"{name}.steps").write_text(steps)
+    (folder / f"{name}.json").write_text(shown)
+    return folder / f"{name}.lock"
+
+
+@pytest.mark.parametrize(
+    ("steps", "died"),
+    [
+        ("+ a s1 moon\n", {"moon": ("s1", frozenset("a"))}),
+        ("+ a s1 moon\n+ b s1 moon\n- a s1 moon\n", {"moon": ("s1", frozenset("b"))}),
+        ("+ a s1 moon\n- a s1 moon\n", {}),
+        ("+ a s1 moon\n+ a s2 two words\n- a s1 moon\n", {"two words": ("s2", frozenset("a"))}),
+        ("+ a s1 moon\n+ a s2 moon\n", {"moon": ("s2", frozenset("a"))}),
+        ("- b s1 moon\n+ a s1 moon\nodd\n", {"moon": ("s1", frozenset("a"))}),
+        ("+ a s1 moon\ncalled off\n", {}),
+        ("+ a s1 called off\n", {"called off": ("s1", frozenset("a"))}),
+        ("+ a s1 moon\ncalled off", {"moon": ("s1", frozenset("a"))}),
+    ],
+)
+def test_a_killed_run_died_at_what_it_had_begun_and_not_ended(
+    tmp_path: Path, steps: str, died: dict[str, tuple[str, frozenset[str]]]
+) -> None:
+    left(tmp_path, "1-a", steps)
+    assert at_work(tmp_path) == ()
+    assert list(died_at(tmp_path)) == [died]
+    assert list((tmp_path / "underway").iterdir()) == []
+
+
+def test_each_killed_run_is_told_once_whoever_looks_meanwhile(tmp_path: Path) -> None:
+    left(tmp_path, "1-a", "+ a s moon\n")
+    left(tmp_path, "2-b", "+ b s sun\n")
+    looking = died_at(tmp_path)
+    assert next(looking) == {"moon": ("s", frozenset({"a"}))}
+    assert list(died_at(tmp_path)) == [{"sun": ("s", frozenset({"b"}))}]
+    assert list(looking) == []
+    assert list((tmp_path / "underway").iterdir()) == []
+
+
+def test_several_may_look_at_once_who_is_at_work(tmp_path: Path) -> None:
+    lock = left(tmp_path, "1-a", "")
+    with lock.open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_SH)
+        assert at_work(tmp_path) == ()
+    with lock.open("rb") as holder:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        assert at_work(tmp_path) == (AtWork(1, "then"),)
+        assert list(died_at(tmp_path)) == []
+    assert lock.exists()
+
+
+def test_what_a_run_shows_is_gone_from_the_moment_its_lock_is(tmp_path: Path) -> None:
+    with showing(tmp_path) as shown:
+        shown.show(DOWN)
+        (lock,) = (tmp_path / "underway").glob("*.lock")
+        lock.unlink()
+        assert at_work(tmp_path) == ()
+        assert list(died_at(tmp_path)) == []
+
+
+def test_a_wait_names_the_episodes_at_whose_steps_it_is_and_no_others(tmp_path: Path) -> None:
+    with showing(tmp_path) as shown:
+        for episode, step in (("sea", SPEECH), ("bells", SPEECH), ("log", MIX), ("moon", SPEECH), ("moon", MIX)):
+            shown.take(Event(Kind.STARTED, episode, step))
+        shown.take(Event(Kind.FAILED, "sea", SPEECH))
+        shown.take(Event(Kind.MADE, "moon", MIX))
+        shown.take(Event(Kind.CLOSED, "nobody"))
+        shown.show({**DOWN, "cpu": replace(DOWN["voice"], service="cpu"), "writer": DOWN["voice"]})
+        (run,) = at_work(tmp_path)
+        assert [(wait.service, wait.episodes) for wait in run.waits] == [
+            ("cpu", ("log",)),
+            ("voice", ("bells", "moon")),
+            ("voice", ()),
+        ]
+
+
+def test_what_cannot_be_shown_is_said_once(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    telemetry.configure(form="json", level="info", stream=stream, others=False)
+    with showing(tmp_path) as shown:
+        (file,) = (tmp_path / "underway").glob("*.json")
+        file.unlink()
+        file.mkdir()
+        (file / "in the way").touch()
+        shown.show(DOWN)
+        shown.show({})
+        assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["waits_not_shown"]
+        (file / "in the way").unlink()
+        file.rmdir()
+
+
+def test_a_data_folder_that_cannot_be_written_is_named_and_left_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "underway").write_text("a file in the place of the folder")
+    with pytest.raises(StoreError), showing(tmp_path):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["underway"]
+
+
+def test_where_no_run_ever_was_none_is_at_work(tmp_path: Path) -> None:
+    assert at_work(tmp_path) == ()
+    assert list(died_at(tmp_path)) == []
+    assert list(tmp_path.iterdir()) == []

@@ -6,6 +6,7 @@ making is theirs; where nobody is, it begins to make as soon as it is asked for 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -15,15 +16,14 @@ from datetime import UTC, datetime
 from functools import wraps
 from typing import Annotated, Any, Literal, ParamSpec, TypeVar
 
-import anyio
-import anyio.to_thread
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError, ToolError
-from mcp_types import ToolAnnotations
+from mcp.types import ToolAnnotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline import __version__, underway, watching
 from pipeline.errors import InputError, PipelineError
+from pipeline.files import read_plain
 from pipeline.net.outages import Down
 from pipeline.service import views, wire
 from pipeline.service.board import Board
@@ -233,14 +233,14 @@ class Assistant:
         """
         until, said = time.monotonic() + seconds, ""
         while True:
-            stands = await anyio.to_thread.run_sync(self.episode_status, episode)
+            stands = await asyncio.to_thread(self.episode_status, episode)
             if stands.state in _SETTLED or time.monotonic() >= until:
                 return stands
             now = f"waits for {stands.waits_for}" if stands.waits_for else stands.stage or stands.state
             if now != said:
                 await context.report_progress(stands.made, message=now)
                 said = now
-            await anyio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_LOOK_SECONDS)
 
     @_for_assistants
     def retry_episode(self, episode: EpisodeName) -> Changed:
@@ -327,10 +327,10 @@ class Assistant:
         def read(episode: str) -> str:
             try:
                 path = views.file_at(episode, _FILES[name], self.house.project.folders.output)
-                return path.read_text(encoding="utf-8")
-            except Missing as missing:
+                return read_plain(path).decode()
+            except (Missing, FileNotFoundError) as missing:
                 raise ResourceNotFoundError(str(missing)) from missing
-            except (OSError, UnicodeDecodeError) as error:
+            except (PipelineError, UnicodeDecodeError) as error:
                 raise ResourceError(f"{name} of {episode}: it cannot be read: {error}") from error
 
         return read

@@ -35,7 +35,7 @@ class Timeouts:
     """The bounds of one call, in seconds."""
 
     connect: float = 5.0
-    """For the name look-up, and again for the connection."""
+    """For the name look-up, again for the connection to each of its addresses, and again for a TLS handshake."""
     read: float = 300.0
     """For each silence: between two pieces of an answer."""
     total: float = 900.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 
@@ -21,6 +22,7 @@ from pipeline.net.download import fetch
 from pipeline.net.retry import Policy
 from pipeline.net.session import Service
 from pipeline.net.tls import Tls, _checked, _unchecked, refusal_in, refused
+from pipeline.service.certificates import look
 from tests.fakes.authority import Authority, Shown, self_signed, serving
 
 HERE = "DNS:localhost,IP:127.0.0.1"
@@ -293,3 +295,20 @@ def test_every_client_meets_an_unusable_bundle_before_it_asks(client: Client, go
         with serving(good) as (port, requests), pytest.raises(SettingsError, match="SSL_CA_BUNDLE"):
             client(f"https://localhost:{port}", Tls(ca_bundle=shown), tmp_path)
         assert requests == []
+
+
+def test_when_a_certificate_expires_is_known_whether_it_is_believed_or_not(authority: Authority) -> None:
+    shown = authority.sign("voice.example", alternatives=HERE, end="20310203040506Z")
+    told: dict[str, float | None] = {}
+    with serving(shown) as (port, _):
+        addresses = {"voice": f"https://127.0.0.1:{port}", "writer": f"http://127.0.0.1:{port}"}
+        look(lambda: addresses, told.__setitem__)
+    assert told == {"voice": datetime(2031, 2, 3, 4, 5, 6, tzinfo=UTC).timestamp()}
+
+
+def test_a_server_that_is_gone_shows_no_certificate(good: Shown) -> None:
+    told: dict[str, float | None] = {}
+    with serving(good) as (port, _):
+        pass
+    look(lambda: {"voice": f"https://127.0.0.1:{port}"}, told.__setitem__)
+    assert told == {"voice": None}

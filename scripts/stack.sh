@@ -182,19 +182,26 @@ choose_monitoring() {
             find_socket
             ;;
     esac
-    webhook=$(setting ALERT_WEBHOOK_URL)
+    webhook=$(secret ALERT_WEBHOOK_URL)
     if [ -n "$webhook$(setting ALERT_MAIL_TO)" ]; then with monitoring-notify; fi
-    password=$(setting GRAFANA_PASSWORD)
+    mail_password=$(secret ALERT_MAIL_PASSWORD)
+    password=$(secret GRAFANA_PASSWORD)
     if [ -z "$password" ] && [ -s secrets/grafana-password ]; then password=$(cat secrets/grafana-password); fi
     [ -n "$password" ] || password=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
-    mail_password=$(setting ALERT_MAIL_PASSWORD_FILE)
-    if [ -n "$mail_password" ]; then
-        [ -r "$mail_password" ] || fail "ALERT_MAIL_PASSWORD_FILE: $mail_password cannot be read"
-        mail_password=$(cat "$mail_password")
-    fi
     keep grafana-password "$password"
     keep alert-webhook-url "$webhook"
     keep alert-mail-password "$mail_password"
+}
+
+# A setting that may be in a file instead, which NAME_FILE names: what is in .env is in the manager's environment too.
+secret() { # NAME
+    given=$(setting "$1")
+    file=$(setting "$1_FILE")
+    if [ -z "$given" ] && [ -n "$file" ]; then
+        [ -r "$file" ] || fail "$1_FILE: $file cannot be read"
+        given=$(cat "$file")
+    fi
+    printf '%s' "$given"
 }
 
 # A secret, for one service: the folder can be entered by its owner alone, the file can be read by whoever is given it.

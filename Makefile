@@ -74,7 +74,7 @@ lint: setup-dev ## Style, layers, shell scripts, dangerous calls, secrets
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/lint-imports
-	@$(VENV)/bin/shellcheck scripts/*.sh .ci/run
+	@$(VENV)/bin/shellcheck scripts/*.sh compose/monitoring/alertmanager/start.sh .ci/run
 	@$(VENV)/bin/bandit --quiet --configfile pyproject.toml --recursive src scripts
 	@scripts/check-secrets.sh
 

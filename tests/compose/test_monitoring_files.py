@@ -396,6 +396,7 @@ def test_the_first_page_is_a_dashboard_that_is_there() -> None:
 
 # -- who is told --------------------------------------------------------------------------------------------------
 
+IN_A_FILE = "where it is"
 WEBHOOK = "https://hooks.example.org/it's?a=1#b"
 MAIL = {"ALERT_MAIL_TO": "ada@example.org", "ALERT_MAIL_SMARTHOST": "mail.example.org:587"}
 
@@ -425,7 +426,7 @@ def made(folder: Path, environ: Mapping[str, str], *, webhook: str = "", passwor
             "email_configs": [{
                 "to": "ada@example.org", "from": "Watch: 'it' <w@example.org>", "smarthost": "mail.example.org:587",
                 "require_tls": False, "send_resolved": True, "auth_username": "w",
-                "auth_password_file": "PASSWORD"}]}),
+                "auth_password_file": IN_A_FILE}]}),
     ],
     ids=["nobody", "webhook", "mail", "both"],
 )  # fmt: skip
@@ -435,7 +436,7 @@ def test_who_is_told_is_what_was_set(
     status, text, errors = made(tmp_path, environ, webhook=webhook, password=password)
     assert status == 0, errors
     (receiver,) = yaml.safe_load(text)["receivers"]
-    expected = yaml.safe_load(yaml.safe_dump(dict(told)).replace("PASSWORD", str(tmp_path / "alert_mail_password")))
+    expected = yaml.safe_load(yaml.safe_dump(dict(told)).replace(IN_A_FILE, str(tmp_path / "alert_mail_password")))
     assert receiver == {"name": "people", **(expected or {})}
     assert yaml.safe_load(text)["route"]["receiver"] == "people"
     assert not password or password not in text
@@ -555,14 +556,20 @@ def test_secrets_are_files_that_nobody_else_reaches(project: Path) -> None:
     assert called(project).returncode == 0
     assert (secrets / "grafana-password").read_text() == password, "made once"
     assert (secrets / "grafana-password").stat().st_ino == before, "a container has it open"
-    assert called(project, GRAFANA_PASSWORD="my own").returncode == 0
-    assert (secrets / "grafana-password").read_text() == "my own"
+    chosen = "chosen by hand"
+    assert called(project, GRAFANA_PASSWORD=chosen).returncode == 0
+    assert (secrets / "grafana-password").read_text() == chosen
 
 
-def test_a_password_that_cannot_be_read_is_told(project: Path) -> None:
-    said = called(project, MONITORING="true", ALERT_MAIL_PASSWORD_FILE="nowhere")
+@pytest.mark.parametrize("name", ["ALERT_MAIL_PASSWORD", "ALERT_WEBHOOK_URL", "GRAFANA_PASSWORD"])
+def test_a_secret_may_be_in_a_file_and_one_that_cannot_be_read_is_told(project: Path, name: str) -> None:
+    (project / "file").write_text("https://secret.example\n")
+    assert called(project, **{"MONITORING": "true", f"{name}_FILE": "file"}).returncode == 0
+    kept = [path.name for path in (project / "secrets").iterdir() if path.read_text() == "https://secret.example"]
+    assert [one.replace("-", "_").upper() for one in kept] == [name]
+    said = called(project, **{"MONITORING": "true", f"{name}_FILE": "nowhere"})
     assert said.returncode == 2
-    assert "ALERT_MAIL_PASSWORD_FILE: nowhere cannot be read" in said.stderr
+    assert f"{name}_FILE: nowhere cannot be read" in said.stderr
 
 
 @pytest.mark.parametrize(

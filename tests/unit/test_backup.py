@@ -231,6 +231,8 @@ OUT = INSTEAD.format(name="api_key")
         ("# open-sesame\n", None),
         ('a = [\n"\napi_key = 3\n', None),
         ("broken = = 1\n", "broken = = 1\n"),
+        ("a." * 20_000 + "b = 1", "a." * 20_000 + "b = 1"),
+        ("long = " + "1" * 5_000, "long = " + "1" * 5_000),
         ("deep = " + "[" * 20_000, "deep = " + "[" * 20_000),
         ("api_key = " + "[" * 20_000, None),
         ("\ufeffapi_key = 'open-sesame'\n", None),

@@ -94,6 +94,8 @@ def test_every_fault_is_reported_with_its_line() -> None:
     ("text", "says"),
     [
         ("[prompt]\nstyle = a b", "p.toml:2: not TOML"),
+        ("a." * 20_000 + "b = 1", "p.toml:1: not TOML: a key has more than 32 parts"),
+        ("x = " + "1" * 5_000, "p.toml: not TOML: a number has more digits than can be read"),
         ("x = " + "[" * 100_000, "p.toml: not TOML: it is nested too deeply"),
         ("prompt = 3", "p.toml:1: `prompt` is a table"),
         ('[prompt]\nstyle = "' + "word " * 40 + '"', "p.toml:2: `style` has more than 35 words"),

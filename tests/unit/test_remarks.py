@@ -35,6 +35,8 @@ NOT_MET = {"met": False, "asked_seconds": 180.0, "reached_seconds": 126.4, "why_
         ({"length": NOT_MET}, "shorter than asked: 2:06 of 3:00, because the notes hold no more"),
         ({"length": NOT_MET | {"reached_seconds": 200, "why_not": None}}, "longer than asked: 3:20 of 3:00"),
         ({"length": NOT_MET | {"met": True}}, ""),
+        ({"length": NOT_MET | {"reached_seconds": float("inf")}}, ""),
+        ({"length": NOT_MET | {"asked_seconds": float("nan")}}, ""),
         ({"length": None, "script": {"claims": None}}, ""),
         ({"script": {"claims": {"unsupported": []}}}, ""),
         ({"script": {"claims": {"unsupported": [4]}}}, "a sentence is in none of the notes"),

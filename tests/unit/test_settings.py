@@ -181,6 +181,14 @@ BAD: dict[str, tuple[dict[str, object], str]] = {
         {"toml": "words = 100\nvoice = x\n"},
         f"{T}:2: not TOML: Invalid value; texts stand in quotes, lists in brackets",
     ),
+    "TOML with a key without end": (
+        {"toml": "\n" + "a." * 20_000 + "b = 1"},
+        f"{T}:2: not TOML: a key has more than 32 parts; texts stand in quotes, lists in brackets",
+    ),
+    "TOML with a number without end": (
+        {"toml": "x = " + "1" * 5_000},
+        f"{T}: not TOML: a number has more digits than can be read",
+    ),
     "TOML too deep": ({"toml": "x = " + "[" * 100_000}, f"{T}: not TOML: it is nested too deeply"),
     "TOML in Latin-1": ({"toml": b"# caf\xe9"}, f"{T}: not UTF-8; save it as UTF-8 in your editor"),
     "unit": (

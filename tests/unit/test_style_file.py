@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,14 @@ def test_values_are_filled_in_once_and_other_braces_stay() -> None:
     assert fill(template, {"title": "About {notes}", "notes": "secret"}) == 'About {notes}: {"json": {}} {other}'
 
 
+# Nine times nine times nine …: a few lines that are a billion when they are written out.
+_LAUGHS = (
+    "  - &a [x]\n"
+    + "".join(f"  - &{b} [{', '.join(['*' + a] * 9)}]\n" for a, b in pairwise("abcdefghijk"))
+    + "  - a: b"
+)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
@@ -80,9 +89,14 @@ def test_values_are_filled_in_once_and_other_braces_stay() -> None:
         ("about: A test.", "abuot: A test.", r"test\.md:2: there is no `abuot`; did you mean `about`"),
         ("about: A test.", "about: [1]", "needs a text `about`"),
         ("# System", "# Sytem", "needs a section `# System`"),
-        ("  - title: First", "  - title: 1", "each of the parts has a `title` and an `ask`"),
+        ("  - title: First", "  - title: [1]", "each of the parts has a `title` and an `ask`"),
         ("about {title}.", "about it.", r"`Ask` must say where the \{title\} goes"),
+        ("about: A test.", "about:", "needs a text `about`"),
         ("about: A test.", "about: 'A", "not YAML"),
+        ("about: A test.", "about: " + "[" * 3_000, "not YAML: it is nested too deeply"),
+        ("about: A test.", "date: 2026-99-99", "there is no `date`"),
+        ("about: A test.", "number: 1" + "0" * 5_000, "there is no `number`"),
+        ("  - title: First", _LAUGHS, "each of the parts has a `title` and an `ask`"),
         ("---\nabout", "about", "begins with front matter"),
     ],
 )

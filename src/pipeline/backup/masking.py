@@ -7,9 +7,10 @@ certainty, or a secret's text turns up anywhere else in `config/`, the file is l
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Collection
 from dataclasses import dataclass
+
+from pipeline.text.toml_file import NoToml, read_toml
 
 # A secret shorter than this is also a word that stands in harmless texts; it is still taken out of settings files.
 _TELLING_LENGTH = 8
@@ -38,8 +39,8 @@ class Secrets:
         """
         try:
             text = toml.decode()
-            before = tomllib.loads(text.removeprefix("\ufeff"))
-        except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError):
+            before = read_toml(text.removeprefix("\ufeff"))
+        except (UnicodeDecodeError, NoToml):
             # Not readable as settings, so nothing can be said of what it holds, but that a secret is not named.
             return None if any(name.encode() in toml for name in self.names) or self.betrayed_by(toml) else toml
         found = [name for name in self.names if name in before]
@@ -50,8 +51,8 @@ class Secrets:
         if not found:
             return None if self.betrayed_by(toml) else toml
         try:
-            after = tomllib.loads(text.removeprefix("\ufeff"))
-        except (tomllib.TOMLDecodeError, RecursionError):
+            after = read_toml(text.removeprefix("\ufeff"))
+        except NoToml:
             return None
         left = {name: value for name, value in before.items() if name not in found}
         told = [str(before[name]) for name in found]

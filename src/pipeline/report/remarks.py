@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -22,7 +23,7 @@ def _length(manifest: Mapping[str, Any]) -> Iterator[str]:
     match manifest:
         case {"length": {"met": False, "asked_seconds": float() | int() as asked, **about}}:
             reached = about.get("reached_seconds")
-            if isinstance(reached, int | float):
+            if isinstance(reached, int | float) and math.isfinite(reached) and math.isfinite(asked):
                 which = "shorter" if reached < asked else "longer"
                 why = f", because {about['why_not']}" if about.get("why_not") else ""
                 yield f"{which} than asked: {_clock(reached)} of {_clock(asked)}{why}"

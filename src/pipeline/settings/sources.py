@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -19,6 +18,7 @@ from dotenv.parser import parse_stream
 from pipeline.errors import StoreError
 from pipeline.files import read_plain
 from pipeline.settings.facts import all_facts
+from pipeline.text.toml_file import NoToml, read_toml
 
 TOML = "pipeline.toml"
 DOTENV = ".env"
@@ -60,14 +60,11 @@ def toml_layer(path: Path, shown: str) -> Layer:
     if isinstance(text, Layer):
         return text
     try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        place = re.search(r" \(at line (\d+), column \d+\)$", str(error))
-        what = str(error)[: place.start()] if place else str(error)
-        where = f"{shown}:{place[1]}" if place else shown
-        return Layer({}, (f"{where}: not TOML: {what}; texts stand in quotes, lists in brackets",))
-    except RecursionError:
-        return Layer({}, (f"{shown}: not TOML: it is nested too deeply",))
+        values = read_toml(text)
+    except NoToml as error:
+        if error.line is None:
+            return Layer({}, (f"{shown}: not TOML: {error}",))
+        return Layer({}, (f"{shown}:{error.line}: not TOML: {error}; texts stand in quotes, lists in brackets",))
     found: dict[str, Given] = {}
     problems = []
     for name, value in values.items():

@@ -16,13 +16,13 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pipeline.domain.script import Segment
 from pipeline.errors import SettingsError
 from pipeline.text.script_checks import sentences, words_of
+from pipeline.text.toml_file import NoToml, read_toml
 
 SCHEMES = ("title", "night", "deep", "paper", "bright")
 """Of `cards.scheme`: by title, or what is light and what is dark on every card."""
@@ -36,7 +36,6 @@ _LOOKED_AT = 4
 _CLAUSE_END = re.compile(r"[,;:–—]\s")
 # "Part 2", "Teil 3": a heading that says nothing to be seen.
 _ONLY_A_NUMBER = re.compile(r"\W*(?:[^\W\d_]+\W+)?(?:\d+|[ivxlc]+)\W*", re.IGNORECASE)
-_LINE_OF_ERROR = re.compile(r" \(at line (\d+), column \d+\)$")
 
 _TABLES: Mapping[str, tuple[str, ...]] = {"prompt": ("style", "negative"), "cards": ("scheme", "fonts")}
 
@@ -66,14 +65,9 @@ class PicturePrompt:
 def parse_look(text: str, *, where: str) -> Look:
     """Read `pictures.toml`; what is left out is empty. Raises SettingsError with every fault and its line."""
     try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        said = str(error)
-        line = _LINE_OF_ERROR.search(said)
-        at = f":{line[1]}" if line else ""
-        raise SettingsError([f"{where}{at}: not TOML: {_LINE_OF_ERROR.sub('', said)}"]) from error
-    except RecursionError as error:
-        raise SettingsError([f"{where}: not TOML: it is nested too deeply"]) from error
+        raw = read_toml(text)
+    except NoToml as error:
+        raise SettingsError([f"{where}{f':{error.line}' if error.line else ''}: not TOML: {error}"]) from error
     reading = _Reading(text, where)
     for name in raw.keys() - _TABLES.keys():
         reading.unknown(name, _TABLES, name)

@@ -28,6 +28,7 @@ import difflib
 import hashlib
 import json
 import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -166,7 +167,12 @@ class _Reading:
             return {}, ""
         body = "\n".join(self._lines[ends[1] + 1 :])
         try:
-            front = yaml.safe_load("\n".join(self._lines[ends[0] + 1 : ends[1]])) or {}
+            # BaseLoader: every value is the text that stands there, and no day or number that is none can stop it.
+            written = "\n".join(self._lines[ends[0] + 1 : ends[1]])
+            front = yaml.load(written, Loader=yaml.BaseLoader) or {}  # noqa: S506  # nosec B506  # makes no objects
+        except RecursionError:
+            self._say(ends[0] + 2, "not YAML: it is nested too deeply")
+            return {}, body
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             self._say(ends[0] + 2 + (mark.line if mark else 0), f"not YAML: {getattr(error, 'problem', error)}")
@@ -178,7 +184,7 @@ class _Reading:
 
     def text(self, front: Mapping[str, object], key: str, known: frozenset[str]) -> str:
         value = front.get(key, "" if key == "opening" else None)
-        if not isinstance(value, str):
+        if not isinstance(value, str) or (not value.strip() and key != "opening"):
             self._say(self._line_of(f"{key}:"), f"it needs a text `{key}`")
             return ""
         self._placeholders(value, known)
@@ -196,7 +202,10 @@ class _Reading:
                     self._placeholders(ask, _IN_STEPS)
                     found.append(Facet(title.strip(), ask.strip()))
                 case _:
-                    self._say(self._line_of("parts:"), f"each of the parts has a `title` and an `ask`, not {item!r}")
+                    self._say(
+                        self._line_of("parts:"),
+                        f"each of the parts has a `title` and an `ask`, not {reprlib.repr(item)}",
+                    )
         if not found:
             self._say(self._line_of("parts:"), "it needs at least one of `parts`, with a `title` and an `ask`")
         return tuple(found)

@@ -14,7 +14,7 @@ import pytest
 
 from pipeline.build.recipe import Rule, Step
 from pipeline.build.store import Damaged, Store
-from pipeline.errors import InputError
+from pipeline.errors import InputError, StoreError
 from pipeline.stages.publish import (
     MANIFEST,
     Edition,
@@ -286,6 +286,22 @@ def test_an_edit_that_is_saved_while_the_files_are_being_written_is_kept(store: 
         publish(replace(second, about=about), folder, ours=ours(first, second))
     assert (folder / "script.md").read_text() == "mine"
     assert sorted(path.name for path in folder.iterdir()) == [MANIFEST, "script.md"], "nothing half-written is left"
+
+
+def test_what_gets_in_the_way_meanwhile_is_named_and_the_manifest_stays_as_it_was(store: Store, folder: Path) -> None:
+    first, second = edition(store, script_md=b"one"), edition(store, script_md=b"one", audio_mp3=b"sound")
+    publish(first, folder, ours=ours(first))
+    before = (folder / MANIFEST).read_bytes()
+
+    def about() -> Mapping[str, object]:
+        if any(path.name.startswith(".part") for path in folder.iterdir()):
+            (folder / "audio.mp3").mkdir(exist_ok=True)
+        return {"title": "Moon"}
+
+    with pytest.raises(StoreError, match=r"audio\.mp3"):
+        publish(replace(second, about=about), folder, ours=ours(first))
+    assert (folder / MANIFEST).read_bytes() == before
+    assert sorted(path.name for path in folder.iterdir()) == ["audio.mp3", MANIFEST, "script.md"]
 
 
 def test_an_edited_script_stays_where_its_episode_has_none_of_ours_any_more(store: Store, folder: Path) -> None:

@@ -231,7 +231,7 @@ def device_of(folder: Path) -> int:
             continue
         except OSError as error:
             raise disk_error(error, place) from error
-    raise StoreError("there is no such place", where=str(folder))
+    raise StoreError("there is no such place", where=str(folder), hint="Name a folder of this machine.")
 
 
 def _holds_anything(folder: Path) -> bool:

@@ -226,7 +226,9 @@ class Store:
         write_chunks(path, _file_of(header + b"\n", parts.values()))
         kept = _understood(path, step.key, header + b"\n", len(header) + 1 + offset)
         if kept is None:  # what was just written must be readable, or the format is broken
-            raise StoreError("an artifact could not be read back", where=str(path))
+            raise StoreError(
+                "an artifact could not be read back", where=str(path), hint="See that the disk is sound; run it again."
+            )
         return kept
 
     def _path(self, key: str) -> Path:

@@ -337,7 +337,11 @@ class PiperServer:
         pcm, sample_rate = read_wav(sound, where=self._service.where)
         seconds = len(pcm) / 2 / sample_rate
         if len(spans) != len(words) or any(not 0 <= span.start <= span.end <= seconds + 0.001 for span in spans):
-            raise EngineNonsense("its word times are not those of the sentence", where=self._service.where)
+            raise EngineNonsense(
+                "its word times are not those of the sentence",
+                where=self._service.where,
+                hint="See that the Piper server is of this release; one without word times will do, too.",
+            )
         speech_checks.check(
             pcm,
             sample_rate,

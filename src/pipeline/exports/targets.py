@@ -76,7 +76,11 @@ def sound(episode: Episode, kind: str, about: About) -> Target:
         except OSError:  # av's own are both
             raise
         except FFmpegError as error:
-            raise InputError(f"its sound cannot be decoded ({error})", where=str(of.path)) from error
+            raise InputError(
+                f"its sound cannot be decoded ({error})",
+                where=str(of.path),
+                hint="pipeline verify says whether the file was changed; pipeline run puts it right.",
+            ) from error
         if digest_on_disk(of.path) != published.sha256:
             raise _changed(of.path)
 

@@ -40,6 +40,7 @@ PATIENCE = Policy(attempts=4, first_wait_seconds=1.0, longest_wait_seconds=10.0,
 _SPARE_BYTES = 16 << 20
 _LOOK_SECONDS = 0.2
 _MOST_REDIRECTS = 5
+_SOMEBODY_BETWEEN = "Try again; if it stays so, see whether a proxy on the way changes what passes."
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
 
 
@@ -260,11 +261,13 @@ class _Transfer:
             wanted.forget()
             raise EngineUnavailable("the file has changed there", where=wanted.where, hint=self._border.hint)
         if response.status_code in (200, 206) and response.headers.get("content-encoding", "identity") != "identity":
-            raise EngineNonsense("it sends the file packed, unasked", where=wanted.where)
+            raise EngineNonsense("it sends the file packed, unasked", where=wanted.where, hint=_SOMEBODY_BETWEEN)
         if response.status_code == 206:
             if match is None or match[1] is None or int(match[1]) != have:
                 wanted.forget()
-                raise EngineUnavailable("it sends another part than was asked for", where=wanted.where)
+                raise EngineUnavailable(
+                    "it sends another part than was asked for", where=wanted.where, hint=_SOMEBODY_BETWEEN
+                )
             known, told = _text(wanted.version), _version_of(response)
             if known and told and known != told:  # it knows Range and not If-Range
                 wanted.forget()
@@ -320,7 +323,9 @@ class _Transfer:
                 most = self._wanted.most_bytes if total is None else min(total, self._wanted.most_bytes)
                 if done > most:
                     self._wanted.forget()
-                    raise EngineNonsense(f"it sends more than {most:,} bytes", where=self._wanted.where)
+                    raise EngineNonsense(
+                        f"it sends more than {most:,} bytes", where=self._wanted.where, hint=_SOMEBODY_BETWEEN
+                    )
                 part.write(piece)
                 self._progress(done, total)
 

@@ -404,7 +404,9 @@ class Assistant:
         try:
             return text.decode("utf-8-sig"), etag
         except UnicodeDecodeError as error:
-            raise InputError("the script is not UTF-8 text", where=f"{episode}/{SCRIPT}") from error
+            raise InputError(
+                "the script is not UTF-8 text", where=f"{episode}/{SCRIPT}", hint="Save it as UTF-8 in your editor."
+            ) from error
 
     def _edit(self, episode: str, text: str, etag: str) -> Changed:
         changed = self.house.desk.edit(episode, text.encode("utf-8", "surrogatepass"), etag)

@@ -268,7 +268,11 @@ def refuse(faults: Sequence[InputError]) -> None:
     if len(faults) == 1:
         raise faults[0]
     if faults:
-        raise InputError("; ".join(str(fault) for fault in faults), where=faults[0].where.split(":")[0])
+        raise InputError(
+            "; ".join(str(fault) for fault in faults),
+            where=faults[0].where.split(":")[0],
+            hint="Mend each of them, and send it again.",
+        )
 
 
 def _linked(part: Path, final: Path) -> bool:

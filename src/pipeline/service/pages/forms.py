@@ -41,4 +41,4 @@ def topic_of(fields: Mapping[str, str]) -> NewTopic:
         return NewTopic.model_validate(asked)
     except ValidationError as error:
         faults = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise InputError("; ".join(faults)) from error
+        raise InputError("; ".join(faults), hint="Mend it in the form, and send it again.") from error

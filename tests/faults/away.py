@@ -105,7 +105,7 @@ class Painter(a1111.FakeA1111):
 
 
 def small_ollama(request: str, body: bytes) -> servers.Given:
-    """One with a model so small that it is asked in steps; it says no to each, and so the notes are read as they are."""
+    """One with a model so small that it is asked in steps; it says no to each, and the notes are read as they are."""
     match request:
         case "GET /api/tags":
             details = {"parameter_size": "135M", "quantization_level": "Q8_0"}

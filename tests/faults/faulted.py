@@ -5,6 +5,7 @@ start only once:
 
     {"project": …, "log": …}                            undisturbed; answers with its calls
     {…, "kill_at": 17, "torn": false}                   SIGKILL right before call 17, or in the middle of its write
+    {…, "kill_at": ["fsync", "output/new"], …}          the same at the first such call
     {…, "fail_at": 17, "code": 28, "for_good": false}   call 17 fails with ENOSPC; later ones of its kind too
 
 The answer is a line of JSON: `killed`, or `errors` and `calls`. LOG gets the key of each artifact that has reached its
@@ -32,7 +33,8 @@ _STORED = re.compile(r"data/store/../([0-9a-f]{64})")
 
 def disturbance(order: dict[str, Any]) -> Before:
     if "kill_at" in order:
-        return Killed(order["kill_at"], torn=order.get("torn", False))
+        at = order["kill_at"]
+        return Killed(at if isinstance(at, int) else tuple(at), torn=order.get("torn", False))
     if "fail_at" in order:
         return Failing(order["fail_at"], order["code"], for_good=order.get("for_good", False))
     return nothing

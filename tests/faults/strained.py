@@ -9,15 +9,20 @@ import json
 import os
 import random
 import signal
+import struct
 import sys
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from pipeline import inbox
-from pipeline.build.runner import Event, Kind
+from pipeline.build.runner import Event, Kind, Outcome
+from pipeline.engines.stable_diffusion import check_pixels
 from pipeline.errors import PipelineError
+from pipeline.studio import Studio, Survey
 from tests.fakes.studio import make_studio, run_all
 from tests.fakes.voice import FakeVoice
 from tests.fakes.writer import FakeWriter
@@ -58,20 +63,33 @@ def alarmed(seconds: float) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
+class Opened:
+    """The files that this process opens while `reading`."""
+
+    def __init__(self) -> None:
+        self.reading = False
+        self.paths: set[str] = set()
+        sys.addaudithook(self._listen)
+
+    def _listen(self, event: str, arguments: tuple[object, ...]) -> None:
+        if self.reading and event == "open" and isinstance(arguments[0], str | bytes):
+            path = os.path.realpath(os.fsdecode(arguments[0]))
+            if not path.startswith((sys.prefix, sys.base_prefix)):
+                self.paths.add(path)
+
+    def outside(self, folder: Path) -> set[str]:
+        return {path for path in self.paths if not path.startswith(f"{folder}/")}
+
+
+def is_named(error: BaseException) -> bool:
+    return isinstance(error, PipelineError) and all((error.code, error.what, error.where, error.hint))
+
+
 def fuzz_topics(folder: Path, seed: int, count: int) -> dict[str, object]:
-    """Read `count` broken topic files; what is opened below `folder` and is not in `input` counts as a read outside."""
+    """Read `count` broken topic files; whatever is opened that is not in `input` counts as a read outside."""
     (folder / "input").mkdir(parents=True)
     (folder / "secret.md").write_text("nobody reads this")
-    outside: list[str] = []
-    reading = False
-
-    def listen(event: str, arguments: tuple[object, ...]) -> None:
-        if reading and event == "open" and isinstance(arguments[0], str | bytes):
-            path = os.path.realpath(os.fsdecode(arguments[0]))
-            if not path.startswith(f"{folder}/input/") and not path.startswith((sys.prefix, sys.base_prefix)):
-                outside.append(path)
-
-    sys.addaudithook(listen)
+    opened = Opened()
     rng = random.Random(seed)
     crashes, hangs, topics, refused, unnamed = [], 0, 0, 0, 0
     for number in range(count):
@@ -80,24 +98,24 @@ def fuzz_topics(folder: Path, seed: int, count: int) -> dict[str, object]:
         path.write_bytes(mutated(TOPICS[name], rng))
         try:
             with alarmed(HANG_SECONDS):
-                reading = True
+                opened.reading = True
                 for found in inbox.scan(folder / "input", folder).files:
                     result = inbox.read(found, defaults=DEFAULTS)
                     topics += len(result.topics)
                     refused += len(result.refused)
-                    unnamed += sum(not (error.what and error.where and error.hint) for error in result.refused)
+                    unnamed += sum(not is_named(error) for error in result.refused)
         except Hang:
             hangs += 1
         except Exception as error:  # noqa: BLE001  # that is what is being counted
             crashes.append(f"{number}: {error!r}")
         finally:
-            reading = False
+            opened.reading = False
         path.unlink()
     return {
         "files": count,
         "crashes": crashes,
         "hangs": hangs,
-        "outside": outside,
+        "outside": sorted(opened.outside(folder / "input")),
         "topics": topics,
         "refused": refused,
         "unnamed": unnamed,
@@ -105,23 +123,48 @@ def fuzz_topics(folder: Path, seed: int, count: int) -> dict[str, object]:
 
 
 def fuzz_whole_runs(folder: Path, seed: int, count: int) -> dict[str, object]:
-    """`count` broken files in one project, which is run: every topic becomes an episode or has its named error."""
-    (folder / "input").mkdir(parents=True)
+    """`count` broken files in one project, which is run: every topic becomes an episode or has its named error.
+
+    What a run of whole files does not open, and is not in the project, counts as a read outside.
+    """
+    opened = Opened()
+
+    def run(project: Path) -> tuple[Studio, Survey, list[Outcome[Any]]]:
+        studio = make_studio(project, voice=FakeVoice(), writer=FakeWriter(lambda _: "No."))
+        survey = studio.survey()
+        return studio, survey, list(studio.run(survey, lambda _: None))
+
+    whole, broken = folder / "whole", folder / "broken"
+    for project in (whole, broken):
+        (project / "input").mkdir(parents=True)
+    for name, text in TOPICS.items():
+        (whole / "input" / name).write_bytes(text)
     rng = random.Random(seed)
     for number in range(count):
         name = rng.choice(("moon.md", "rows.csv", "rows.jsonl", "rows.yaml"))
         stem, _, ending = name.partition(".")
-        (folder / "input" / f"{stem}-{number}.{ending}").write_bytes(mutated(TOPICS[name], rng, most=1))
-    studio = make_studio(folder, voice=FakeVoice(), writer=FakeWriter(lambda _: "No."))
-    survey = studio.survey()
-    outcomes = list(studio.run(survey, lambda _: None))
-    errors = [outcome.error for outcome in outcomes if outcome.error is not None]
+        (broken / "input" / f"{stem}-{number}.{ending}").write_bytes(mutated(TOPICS[name], rng, most=1))
+
+    opened.reading = True
+    run(whole)
+    known = opened.outside(whole)
+    try:
+        with alarmed(HANG_SECONDS * count):
+            studio, survey, outcomes = run(broken)
+    except Hang:
+        return {"files": count, "hangs": 1}
+    opened.reading = False
+    errors = {outcome.name: outcome.error for outcome in outcomes if outcome.error is not None}
     return {
         "files": count,
+        "hangs": 0,
         "refused": len(survey.refused),
         "episodes": len(outcomes) - len(errors),
         "failed": len(errors),
-        "bugs": [repr(error) for error in errors if not isinstance(error, PipelineError)],
+        "bugs": [repr(error) for error in errors.values() if not isinstance(error, PipelineError)],
+        "unnamed": [repr(error) for error in (*survey.refused, *errors.values()) if not is_named(error)],
+        "without_state": [name for name in errors if studio.failures.of(name) is None],
+        "outside": sorted(path for path in opened.outside(broken) - known if not path.startswith(f"{whole}/")),
     }
 
 
@@ -151,6 +194,29 @@ def large_topic(folder: Path) -> dict[str, object]:
         ]
         return str(refused)
 
+    return grown(act)
+
+
+def pixel_bomb(_: Path) -> dict[str, object]:
+    """A kilobyte that claims 60,000 × 60,000 pixels: ten gigabytes, if anybody unpacked it."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    def picture(side: int) -> bytes:
+        head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+        rows = zlib.compress(bytes(1 << 20))
+        return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+    def act() -> str:
+        try:
+            check_pixels(picture(60_000), 64, 64, where="Stable Diffusion")
+        except PipelineError as error:
+            return f"{error.code}: {error.what}"
+        return "fine"
+
+    with suppress(PipelineError):
+        check_pixels(picture(64), 64, 64, where="Stable Diffusion")  # what is imported late is imported now
     return grown(act)
 
 
@@ -239,6 +305,8 @@ def main(what: str, folder: Path, *numbers: str) -> dict[str, object]:
             return large_topic(folder)
         case "episodes":
             return many_episodes(folder, *map(int, numbers))
+        case "pixel-bomb":
+            return pixel_bomb(folder)
         case "at-once":
             return at_once(folder, *map(int, numbers))
         case _:

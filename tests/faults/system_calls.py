@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -38,6 +39,15 @@ class Call:
     source: str = ""
     """A rename's old name."""
 
+    @property
+    def place(self) -> tuple[Kind, str]:
+        """What it does, in words that another run of the same project has for it too."""
+        return self.kind, _OWN_NAME.sub("*", self.path)
+
+
+_OWN_NAME = re.compile(r"\d+-[0-9a-f]{8}")
+"""What a process calls its files while they are not finished."""
+
 
 class Before(Protocol):
     """Called before each call: may raise OSError in its place, or end the process. `half` does half of a write."""
@@ -46,14 +56,16 @@ class Before(Protocol):
 
 
 class Killed:
-    """Ends the process right before one call, or in the middle of it where it is a write."""
+    """Ends the process right before one call, or in the middle of it where it is a write: a call of that number, or
+    the first one of that place.
+    """
 
-    def __init__(self, at: int, *, torn: bool = False) -> None:
+    def __init__(self, at: int | tuple[str, str], *, torn: bool = False) -> None:
         self._at = at
         self._torn = torn
 
     def __call__(self, call: Call, half: Callable[[], None]) -> None:
-        if call.number == self._at:
+        if self._at in (call.number, call.place):
             if self._torn:
                 half()
             os.kill(os.getpid(), signal.SIGKILL)

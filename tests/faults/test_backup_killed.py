@@ -31,8 +31,9 @@ from tests.fakes.backed_up import (
 from tests.fakes.studio import make_studio, run_all
 from tests.fakes.voice import FakeVoice
 from tests.fakes.writer import FakeWriter
+from tests.faults.conftest import Tell
+from tests.faults.extent import SEED
 
-SEED = 20261121
 BACKUP_KILLS = 50
 RESTORE_KILLS = 40
 
@@ -76,7 +77,7 @@ def moments(do: Do, count: int) -> list[int]:
     return sorted({*random.Random(SEED).sample(range(total), count - 5), *range(total - 5, total)})
 
 
-def test_fifty_kills_leave_no_half_backup_under_a_final_name(tmp_path: Path) -> None:
+def test_fifty_kills_leave_no_half_backup_under_a_final_name(tmp_path: Path, tell: Tell) -> None:
     places, into = fill(tmp_path / "project"), tmp_path / "backups"
     before = seen(places)
     killed = 0
@@ -94,6 +95,7 @@ def test_fifty_kills_leave_no_half_backup_under_a_final_name(tmp_path: Path) -> 
     assert {path.suffix for path in into.iterdir() if path.name != LOCK} == {".tar"}
     assert bring_back(made.path, places_of(tmp_path / "other")).files == len(before)
     assert seen(places_of(tmp_path / "other")) == before
+    tell(seed=SEED, kills=killed, lost=0, partial=0)
 
 
 def all_bytes(project: Path) -> set[bytes]:
@@ -110,7 +112,7 @@ def changed(places: Places) -> None:
 
 
 @pytest.mark.parametrize("again", ["the same command", "without a file"])
-def test_a_killed_restore_leaves_old_or_new_and_is_finished(tmp_path: Path, again: str) -> None:
+def test_a_killed_restore_leaves_old_or_new_and_is_finished(tmp_path: Path, tell: Tell, again: str) -> None:
     original = fill(tmp_path / "original")
     new = seen(original)
     file = back_up(original, tmp_path / "backups").path
@@ -125,11 +127,12 @@ def test_a_killed_restore_leaves_old_or_new_and_is_finished(tmp_path: Path, agai
         shutil.copytree(template, project.project)
 
     outcomes = set()
+    killed = 0
     with killable("restore", project.project, file) as do:
         begin_anew()
         for moment in moments(do, RESTORE_KILLS):
             begin_anew()
-            do(moment)
+            killed += do(moment) == "killed"
 
             assert old_bytes <= all_bytes(project.project), f"something old is lost, moment {moment}"
             if again == "the same command":
@@ -146,6 +149,7 @@ def test_a_killed_restore_leaves_old_or_new_and_is_finished(tmp_path: Path, agai
                 staged = [path for path in project.project.rglob(".restore-*") if path.is_dir()]
                 assert staged == [], f"moment {moment}"
             assert old_bytes <= all_bytes(project.project), f"something old is lost, moment {moment}"
+    tell(seed=SEED, kills=killed, lost=0, partial=0)
     if again == "without a file":
         assert outcomes == {"old", "new"}
 

@@ -54,7 +54,7 @@ def test_a_lock_that_cannot_be_removed_fails_nothing(runs: Runs) -> None:
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_a_call_that_fails_is_named_and_the_next_run_goes_on(runs: Runs, tell: Tell, chunk: int) -> None:
-    failed = 0
+    failed = failures = 0
     without_name: list[tuple[object, ...]] = []
     partial: list[tuple[object, ...]] = []
     lost: list[tuple[object, ...]] = []
@@ -66,11 +66,20 @@ def test_a_call_that_fails_is_named_and_the_next_run_goes_on(runs: Runs, tell: T
         trial = runs.trial()
         answer = trial.run(fail_at=number, code=code, for_good=for_good)
         failed += bool(answer["errors"])
+        failures += len(answer["errors"])
         without_name += [(*case, said) for said in unnamed(answer["errors"])]
         partial += [(*case, fault) for fault in trial.midway()]
         lost += [(*case, fault) for fault in (*trial.run()["errors"], *trial.at_the_end())]
         twice += [(*case, key) for key in trial.done_twice()]
         trial.forget()
-    tell(calls=len(chosen), failed=failed, unnamed=len(without_name), partial=len(partial), lost=len(lost))
+    tell(
+        calls=len(chosen),
+        failed=failed,
+        failures=failures,
+        unnamed=len(without_name),
+        partial=len(partial),
+        lost=len(lost),
+        twice=len(twice),
+    )
     assert failed > len(chosen) / 2
     assert (without_name, partial, lost, twice) == ([], [], [], [])

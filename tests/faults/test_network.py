@@ -211,7 +211,14 @@ def test_a_fault_on_the_way_ends_in_its_state_inside_the_deadline(
         begun = time.monotonic()
         ended = state_after(served.ask, proxy.url, tmp_path, undisturbed)
         seconds = time.monotonic() - begun
-    tell(cells=1, seed=SEED, wrong_state=int(ended != state), late=int(seconds > DEADLINE_SECONDS))
+    tell(
+        cells=1,
+        seed=SEED,
+        wrong_state=int(ended != state),
+        late=int(ended == state and seconds > DEADLINE_SECONDS),
+        failures=int(ended != FINE),
+        unnamed=int(ended.startswith("unnamed")),
+    )
     assert ended == state
     assert seconds <= DEADLINE_SECONDS
     assert ended == FINE or not (tmp_path / "model.bin").exists()

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import sys
 import threading
@@ -102,9 +103,11 @@ def served(project: Project, *, token: str | None = None, also: tuple[str, ...] 
     """The service on a loopback port, for as long as the block lasts."""
     service = make_service(project, Guard(hosts_of("127.0.0.1", also), token))
     up = threading.Event()
+    loops: list[asyncio.AbstractEventLoop] = []
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            loops.append(asyncio.get_running_loop())
             await super().startup(sockets)
             up.set()
 
@@ -118,6 +121,9 @@ def served(project: Project, *, token: str | None = None, also: tuple[str, ...] 
         yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}", service)
     finally:
         server.should_exit = True
+        # Else open streams of events would be waited for, until they are cut off.
+        for loop in loops:
+            loop.call_soon_threadsafe(service.house.hub.close)
         thread.join()
         listening.close()
 

@@ -176,7 +176,7 @@ def _asked(shown: Looks, guard: Guard) -> APIRouter:
             made, _ = await asyncio.to_thread(house.desk.create, topic_of(fields), fields.get("key") or None)
         except InputError as error:
             return await asyncio.to_thread(_home, shown, guard, request, "", fields, error)
-        return _to(f"/?asked={quote(made.name)}#works")
+        return _to(f"/?asked={quote(made.name)}")
 
     @router.post("/maker/pause")
     async def pause(request: Request) -> Response:

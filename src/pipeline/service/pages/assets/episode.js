@@ -11,9 +11,13 @@ let form = null; // the one that is open
 let kept = false;
 
 const standing = () => document.getElementById("standing").dataset;
+// The script that the sentences on this page are those of; what is kept is kept in the place of that one.
+const shownAs = () => document.querySelector("[data-part=transcript]").dataset.etag;
 let heardAs = standing().sound;
 
 const { refresh } = follow({
+  // Nobody's words are taken from under their hands.
+  isHeld: (part) => form !== null && part.contains(form),
   heard(kind, it) {
     if (it.episode === words.episode && kind === "failed") say(words.saidFailed, { what: document.querySelector("h1").textContent, seen: true });
   },
@@ -76,7 +80,7 @@ function open(number, text) {
   form = document.getElementById("edit").content.firstElementChild.cloneNode(true);
   form.dataset.number = number;
   form.dataset.text = text;
-  form.dataset.etag = standing().etag;
+  form.dataset.etag = shownAs();
   const field = form.elements.text;
   field.value = text;
   mark();
@@ -105,7 +109,10 @@ function close({ back = false } = {}) {
   document.getElementById("edit-form")?.remove(); // one that the service opened
   form = null;
   mark();
-  if (back) (penOf(number) ?? editing)?.focus();
+  if (back) {
+    (penOf(number) ?? editing)?.focus();
+    refresh(); // what was held is brought up to date
+  }
 }
 
 function tell(text, { bad = false, aside = "" } = {}) {
@@ -155,7 +162,8 @@ async function keep() {
   const mine = form, text = form.elements.text.value;
   if (text.trim() === mine.dataset.text) { close({ back: true }); return; }
   if (mine.dataset.heard !== text && !(await hear())) return;
-  if (form !== mine) return;
+  if (form !== mine || mine.dataset.busy) return;
+  mine.dataset.busy = "yes";
   tell(words.keeping);
   let answer;
   try {
@@ -163,6 +171,8 @@ async function keep() {
   } catch {
     tell(words.offline, { bad: true });
     return;
+  } finally {
+    delete mine.dataset.busy;
   }
   if (answer.status === 412) { await changedMeanwhile(mine); return; }
   if (!answer.ok) { tell(words.keepFailed, { bad: true, aside: await told(answer) }); return; }
@@ -178,25 +188,34 @@ async function keep() {
 /** Somebody else was quicker. What was written stays; what the sentence says now is told before it is replaced. */
 async function changedMeanwhile(mine) {
   const page = await update();
-  mine.dataset.etag = standing().etag;
+  mine.dataset.etag = shownAs();
   const pens = [...page.querySelectorAll(".pen")];
   const same = pens.find((pen) => pen.dataset.text === mine.dataset.text) ?? pens.find((pen) => pen.dataset.number === mine.dataset.number);
   if (!same) { tell(words.staleGone, { bad: true }); return; }
   mine.dataset.number = same.dataset.number;
-  penOf(same.dataset.number).closest("p").after(mine);
+  if (penOf(same.dataset.number).closest("p").nextElementSibling !== mine) {
+    penOf(same.dataset.number).closest("p").after(mine);
+    mine.elements.text.focus();
+  }
   mark();
   tell(words.stale.replace("{}", () => same.dataset.text), { bad: true });
 }
 
-/** The page as it is now, with the open form kept. */
+/** The page as it is now, with the open form kept; gives that page. */
 async function update() {
-  const page = await current(location.pathname);
+  const page = await current();
   const copy = page.cloneNode(true);
+  const focused = form?.contains(document.activeElement) ? document.activeElement : null;
+  form?.remove();
   show(page);
-  for (const field of document.querySelectorAll("input[name=etag]")) field.value = standing().etag;
+  for (const field of document.querySelectorAll("input[name=etag]")) field.value = shownAs();
   document.dispatchEvent(new Event("transcript"));
-  if (form && !form.isConnected) (penOf(form.dataset.number)?.closest("p") ?? document.querySelector("[data-part=transcript]").lastElementChild).after(form);
-  mark();
+  if (form) {
+    const place = penOf(form.dataset.number)?.closest("p") ?? document.querySelector("[data-part=transcript]").lastElementChild;
+    place.after(form);
+    mark();
+    focused?.focus();
+  }
   return copy;
 }
 

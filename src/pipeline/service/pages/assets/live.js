@@ -21,11 +21,15 @@ export async function current(path = location.pathname) {
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 }
 
-/** Put the parts of a page that differ into this one. What has the focus keeps it. */
-export function show(page) {
+// Each part as the service last made it. What was done to it here since (a marked word, an open fold) is no difference.
+const served = new Map([...document.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part.outerHTML]));
+
+/** Put the parts of a page that differ into this one, but those that are held. What has the focus keeps it. */
+export function show(page, isHeld = () => false) {
   for (const part of document.querySelectorAll("[data-part]")) {
     const now = page.querySelector(`[data-part="${CSS.escape(part.dataset.part)}"]`);
-    if (!now || same(part, now)) continue;
+    if (!now || isHeld(part) || now.outerHTML === served.get(part.dataset.part)) continue;
+    served.set(part.dataset.part, now.outerHTML);
     const focused = part.contains(document.activeElement) ? document.activeElement : null;
     const open = [...part.querySelectorAll("details")].map((one) => one.open);
     part.replaceWith(now);
@@ -33,13 +37,6 @@ export function show(page) {
     paint(now);
     if (focused) ((focused.id && document.getElementById(focused.id)) || now.closest("section, main")).focus({ preventScroll: true });
   }
-}
-
-// What only the events tell is no difference.
-function same(part, now) {
-  const copy = now.cloneNode(true);
-  paint(copy);
-  return copy.isEqualNode(part);
 }
 
 const steps = new Map(); // episode → what is being made of it at this moment: only the events tell
@@ -50,8 +47,8 @@ function paint(within) {
   }
 }
 
-/** Follow what happens. `heard` is told each event; `shown` is called when the page has been brought up to date. */
-export function follow({ heard = () => {}, shown = () => {} } = {}) {
+/** Follow what happens. `heard` is told each event; `shown` is called when the page has been brought up to date, but for what `isHeld`. */
+export function follow({ heard = () => {}, shown = () => {}, isHeld = () => false } = {}) {
   let due = 0, asking = false, again = false;
 
   async function refresh() {
@@ -62,7 +59,8 @@ export function follow({ heard = () => {}, shown = () => {} } = {}) {
     again = false;
     try {
       const page = await current();
-      show(page);
+      show(page, isHeld);
+      sayUntold();
       shown(page);
     } catch { /* it is asked again */ }
     asking = false;
@@ -74,16 +72,24 @@ export function follow({ heard = () => {}, shown = () => {} } = {}) {
 
   const events = new EventSource("/api/v1/events");
   const on = (kind, act) => events.addEventListener(kind, (event) => { act(JSON.parse(event.data)); heard(kind, JSON.parse(event.data)); });
-  const named = (slug) => document.getElementById(`row-${slug}`)?.textContent ?? document.querySelector("h1")?.textContent ?? slug;
+  // An event names an episode by its folder; what it is called is on the page once that has been brought up to date.
+  let untold = [];
+  const titled = (slug) => document.querySelector(`main a[href="/episodes/${CSS.escape(slug)}"]`)?.textContent;
+  const tell = (sentence, slug) => { if (sentence) untold.push([sentence, slug]); soon(); };
+  function sayUntold() {
+    const told = untold.map(([sentence, slug]) => sentence.replace("{}", () => titled(slug) ?? slug));
+    if (told.length) say(told.join(". "));
+    untold = [];
+  }
   for (const kind of ["maker", "round", "round_done", "interrupted", "held", "engine", "made"]) on(kind, soon);
-  on("opened", (it) => { if (words.making) say(words.making, { what: named(it.episode) }); soon(); });
+  on("opened", (it) => tell(words.making, it.episode));
   on("started", (it) => {
     steps.set(it.episode, it.step ?? "");
     paint(document);
     soon();
   });
-  on("done", (it) => { if (words.done) say(words.done, { what: named(it.episode) }); soon(); });
-  on("failed", (it) => { if (words.failed) say(words.failed, { what: named(it.episode) }); soon(); });
+  on("done", (it) => tell(words.done, it.episode));
+  on("failed", (it) => tell(words.failed, it.episode));
   on("waiting", (it) => { say(words.waiting ?? words.saidWaiting, { what: words[it.service] ?? "" }); soon(); });
   on("back", (it) => { say(words.back ?? words.saidBack, { what: words[it.service] ?? "" }); soon(); });
   return { refresh: soon };

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
 
@@ -52,6 +53,7 @@ def project_of(
     outages: Outages | None = None,
     topic_tries: int = 5,
     open_at_once: int = 6,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Project:
     """A project whose studio has fake engines, opened anew each time it is asked for."""
     outages = outages or Outages()
@@ -71,6 +73,7 @@ def project_of(
             outages=outages,
             topic_tries=topic_tries,
             open_at_once=open_at_once,
+            clock=clock,
         )
         shop = Workshop(
             studio,
@@ -128,9 +131,12 @@ def served(project: Project, *, token: str | None = None, also: tuple[str, ...] 
         listening.close()
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, *, later: timedelta = timedelta()) -> None:
+    """Until it is told to stop. For its studio it is `later` than it is."""
     telemetry.configure(form="json", level="error")
-    service = make_service(project_of(folder), Guard(hosts_of("127.0.0.1", ())))
+    service = make_service(
+        project_of(folder, clock=lambda: datetime.now(UTC) + later), Guard(hosts_of("127.0.0.1", ()))
+    )
     listening = listen("127.0.0.1", 0)
     serve(service, listening, grace_seconds=5, told=_say)
 

@@ -694,30 +694,6 @@ def process(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
             running.kill()
 
 
-def test_a_killed_service_loses_nothing_that_it_acknowledged(tmp_path: Path) -> None:
-    for number in range(2):
-        with process(tmp_path) as (running, address):
-            for part in range(2):
-                topic = {**LOG, "title": f"Log {number} {part}"}
-                key = {"Idempotency-Key": f"{number} {part}"}
-                assert requests.post(f"{address}/api/v1/topics", json=topic, headers=key, timeout=30).status_code == 201
-            running.send_signal(signal.SIGKILL)
-            assert running.wait() == -signal.SIGKILL
-    with served(project_of(tmp_path)) as at:
-        caller = Caller(at)
-        with caller.listening(Last_Event_ID="0") as events:
-            # A caller who never saw the answer asks again.
-            assert caller.post("/topics", {**LOG, "title": "Log 1 1"}, headers={"Idempotency-Key": "1 1"}).ok
-            for _ in range(100):
-                if len([1 for one in caller.get("/episodes").json()["items"] if one["state"] == "finished"]) == 4:
-                    break
-                until(events, "done", "round", "maker", "engine")
-    assert sorted(path.name for path in (tmp_path / "input").iterdir()) == [
-        f"log-{number}-{part}.md" for number in range(2) for part in range(2)
-    ]
-    assert len(list((tmp_path / "output").glob("*/manifest.json"))) == 4
-
-
 def test_it_ends_in_good_order_when_it_is_told_to(tmp_path: Path) -> None:
     with process(tmp_path) as (running, address):
         with requests.get(f"{address}/api/v1/events", stream=True, timeout=30) as listening:

@@ -191,3 +191,13 @@ def test_what_is_wrong_with_a_setting_is_said_once_and_names_it(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("bells, the-log: cannot be made: VOICE: the voice 'nobody', asked for in the settings,")
     assert len(lines) == 2
+
+
+def test_an_episode_s_folder_that_is_a_link_is_named_by_verify(
+    project: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (project / "output" / "bells").rename(tmp_path / "elsewhere")
+    (project / "output" / "bells").symlink_to(tmp_path / "elsewhere")
+    ended, lines = verified(project, capsys)
+    assert ended == 1
+    assert "bells: its folder is a link, which is not followed; put the folder itself there" in lines

@@ -105,7 +105,7 @@ def test_a_run_then_nothing_to_do(project: Path, capsys: pytest.CaptureFixture[s
     assert "1 episode made; 16 artifacts" in ran
 
     assert run_command_line(["run"]) == 0
-    assert told(capsys) == "Nothing to do: 1 episode up to date.\n"
+    assert told(capsys) == "Nothing to do: 1 episode is up to date.\n"
     assert run_command_line(["plan"]) == 0
     assert told(capsys) == "Nothing to do: 1 episode is up to date.\n"
     assert run_command_line(["verify"]) == 0

@@ -594,6 +594,18 @@ def test_a_file_that_was_not_made_here_is_left_alone_and_said(tmp_path: Path, na
     assert [remark for remark in done.remarks if f"output/{name} is left alone" in remark]
 
 
+def test_a_feed_of_an_earlier_version_which_signed_none_is_gone_on_with(tmp_path: Path) -> None:
+    publish(tmp_path, "one")
+    site.bring_up_to_date(tmp_path, CHANNEL)
+    feed = tmp_path / "feed.xml"
+    whole = feed.read_bytes()
+    feed.write_bytes(whole.rpartition(b"<!--")[0].replace(b"21 Nov 2026", b"20 Nov 2026"))
+    done = site.bring_up_to_date(tmp_path, CHANNEL)
+    assert "feed.xml" in done.written
+    assert done.remarks == ()
+    assert b"20 Nov 2026" in feed.read_bytes()
+
+
 @pytest.mark.parametrize("name", OURS)
 def test_our_file_is_a_person_s_own_once_it_has_been_changed(tmp_path: Path, name: str) -> None:
     publish(tmp_path, "one")

@@ -17,11 +17,10 @@ from pipeline.media.colour import hue_of
 from pipeline.site.cover import bring_cover
 from pipeline.site.entries import Entry, Hidden, entries_of
 from pipeline.site.feed import Channel, check_base_url, earlier, episode_guid, render
-from pipeline.site.own import found, signed
+from pipeline.site.own import FEED, found, signed
 
 __all__ = ["Channel", "Hidden", "Site", "bring_up_to_date", "check_base_url"]
 
-FEED = "feed.xml"
 INDEX = "index.html"
 
 

@@ -188,6 +188,7 @@ choose_monitoring() {
     password=$(secret GRAFANA_PASSWORD)
     if [ -z "$password" ] && [ -s secrets/grafana-password ]; then password=$(cat secrets/grafana-password); fi
     [ -n "$password" ] || password=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+    keep service-token "$(setting SERVICE_TOKEN)"
     keep grafana-password "$password"
     keep alert-webhook-url "$webhook"
     keep alert-mail-password "$mail_password"

@@ -37,6 +37,7 @@ from tests.fakes.writer import FakeWriter
 VARIABLES = {"$__rate_interval": "1m", "$__range": "1h", "$stage": ".*"}
 NOTHING_THERE = ("annotation: Starts",)
 """Where no value is the right answer: nothing is started anew while it is watched."""
+TOKEN = "shown to the manager"
 # Prometheus takes a second to start, and asks once a second; the machine may be busy.
 PATIENCE_SECONDS = 60.0
 LOOK_SECONDS = 0.2
@@ -126,11 +127,14 @@ def configuration(folder: Path, own: int, manager: str, piper: int, images: int)
     told["global"] = dict.fromkeys(("scrape_interval", "scrape_timeout", "evaluation_interval"), "1s")
     told["rule_files"] = [str(path) for path in RULES.glob("*.yml")]
     del told["alerting"]
+    (folder / "token").write_text(TOKEN)
     targets = {"manager": manager, "piper": f"127.0.0.1:{piper}", "prometheus": f"127.0.0.1:{own}"}
     kept = []
     for job in told["scrape_configs"]:
         if job["job_name"] in targets:
             job["static_configs"] = [{"targets": [targets[job["job_name"]]]}]
+            if "authorization" in job:
+                job["authorization"] = {"credentials_file": str(folder / "token")}
             kept.append(job)
         elif "file_sd_configs" in job:
             (optional,) = document(MONITORING / "targets" / "images" / "images.yml")
@@ -203,7 +207,7 @@ def at_work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     project = replace(project_of(folder, writer=FakeWriter(refuses)), backups=folder / "backups")
     speech, images = SpeechMetrics(), ImageMetrics()
     with ExitStack() as stack:
-        at = stack.enter_context(served(project))
+        at = stack.enter_context(served(project, token=TOKEN))
         piper = stack.enter_context(exposing(lambda: spoken(speech)))
         drawer = stack.enter_context(exposing(lambda: drawn(images)))
         (folder / "prometheus").mkdir()

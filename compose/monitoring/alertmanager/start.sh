@@ -2,9 +2,10 @@
 # Starts Alertmanager with a configuration made of the settings, so that no file with an address or a password lies in
 # the project or in an image. With --print it says what it would start with, and starts nothing.
 #
-# Read are ALERT_MAIL_TO, ALERT_MAIL_FROM, ALERT_MAIL_SMARTHOST, ALERT_MAIL_USER, ALERT_MAIL_TLS, and, in the folder
-# SECRETS, alert_webhook_url and alert_mail_password; what is empty is not set. Without an address to write to and one to
-# call, nobody is told: the alerts are seen in Alertmanager, Prometheus and Grafana.
+# Read are ALERT_MAIL_TO, ALERT_MAIL_FROM, ALERT_MAIL_SMARTHOST, ALERT_MAIL_USER, ALERT_MAIL_TLS, ALERTMANAGER_URL (what
+# the links in messages begin with), and, in the folder SECRETS, alert_webhook_url and alert_mail_password; what is empty
+# is not set. Without an address to write to and one to call nobody is told: the alerts are seen in Alertmanager,
+# Prometheus and Grafana.
 set -eu
 umask 077
 secrets=${SECRETS:-/run/secrets}
@@ -93,4 +94,5 @@ fi
 configuration >/tmp/alertmanager.yml
 # One Alertmanager needs no others, and so no port for them. Debian's package gives the program a longer name.
 program=$(command -v alertmanager || command -v prometheus-alertmanager) || fail "there is no alertmanager in this image"
-exec "$program" --config.file=/tmp/alertmanager.yml --storage.path=/alertmanager --cluster.listen-address=
+exec "$program" --config.file=/tmp/alertmanager.yml --storage.path=/alertmanager --cluster.listen-address= \
+    --web.external-url="${ALERTMANAGER_URL:-http://127.0.0.1:9093}"

@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -133,9 +133,9 @@ def finished(folder: Path) -> set[str]:
 
 def log_lines(stack: Stack) -> list[dict[str, Any]]:
     """What the manager said, over all its restarts."""
-    said = stack.compose("logs", "--no-log-prefix", "--no-color", "manager", check=False).stdout
+    said = stack.compose("logs", "--no-log-prefix", "--no-color", "manager")
     lines = []
-    for line in said.splitlines():
+    for line in (said.stdout + said.stderr).splitlines():  # a program's log is on its standard error
         try:
             told = json.loads(line)
         except ValueError:
@@ -148,7 +148,7 @@ def log_lines(stack: Stack) -> list[dict[str, Any]]:
 def report(stack: Stack, wanted: int, strokes: list[Told], seconds: float, seed: int) -> dict[str, Any]:
     lines = log_lines(stack)
     episodes = finished(stack.folder)
-    failures = [line for line in lines if line["event"] in {"episode_failed", "episode_set_aside"}]
+    telling = {"episode_failed", "episode_set_aside", "service_down", "service_back"}
     verified = stack.pipeline("verify", check=False)
     again = stack.pipeline("plan", check=False).stdout.strip().splitlines()
     return {
@@ -158,20 +158,17 @@ def report(stack: Stack, wanted: int, strokes: list[Told], seconds: float, seed:
         "seconds": round(seconds),
         "strokes": Counter(told.stroke for told in strokes),
         "struck": Counter(told.service for told in strokes),
-        "restarts": {name: stack.inspect(name)["RestartCount"] for name in SERVICES},
+        "starts_of_the_manager": sum(line["event"] == "listening" for line in lines),
         "log": Counter(str(line["event"]) for line in lines),
-        "failed_on_the_way": [
-            {key: line.get(key) for key in ("timestamp", "time", "episode", "code", "what", "where") if key in line}
-            for line in failures
+        "what_it_told": [
+            {key: line[key] for key in ("time", "event", "episode", "service", "code", "what", "where") if key in line}
+            for line in lines
+            if line["event"] in telling
         ],
         "verify": {"status": verified.returncode, "says": verified.stdout.strip().splitlines()[-1:]},
         "plan_afterwards": again[-1:],
-        "what_happened": [vars_of(told) for told in strokes],
+        "what_was_done": [asdict(told) for told in strokes],
     }
-
-
-def vars_of(told: Told) -> dict[str, object]:
-    return {"at": told.at, "service": told.service, "stroke": told.stroke, "about": told.about}
 
 
 @contextmanager

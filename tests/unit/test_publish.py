@@ -429,6 +429,37 @@ def test_a_look_tells_how_many_files_there_are_and_what_is_nobody_s(store: Store
     assert look_at(folder, but=("audio.mp3",)).faults == ()
 
 
+OTHER_VERSION = "manifest.json cannot be read: it is damaged, or of another version"
+
+
+@pytest.mark.parametrize(
+    ("format_", "files"),
+    [
+        ("media-pipeline/manifest/2", {"audio.mp3": {}}),
+        (None, {"audio.mp3": {}}),
+        ("media-pipeline/manifest/1", {}),
+        ("media-pipeline/manifest/1", ["audio.mp3"]),
+        ("media-pipeline/manifest/1", None),
+    ],
+)
+def test_a_manifest_without_its_format_or_its_files_says_nothing(
+    folder: Path, format_: str | None, files: object
+) -> None:
+    folder.mkdir(parents=True)
+    (folder / MANIFEST).write_text(json.dumps({"format": format_, "files": files}))
+    assert look_at(folder) == Look(0, (OTHER_VERSION,))
+
+
+@pytest.mark.parametrize("name", [MANIFEST, "."])
+def test_of_what_is_behind_a_link_nothing_is_counted(store: Store, folder: Path, name: str) -> None:
+    publish(edition(store, audio_mp3=b"sound"), folder, ours=())
+    link = folder / name if name == MANIFEST else folder
+    link.rename(folder.parent / "away")
+    link.symlink_to(folder.parent / "away")
+    assert look_at(folder).files == 0
+    assert len(look_at(folder).faults) == 1
+
+
 NOT_THE_LAST = "manifest.json is not the one that was published last"
 NO_DIGEST = "manifest.json has no digest of its own (an earlier version wrote it): what it says is not proven"
 

@@ -257,6 +257,26 @@ def test_several_processes_lose_no_line_and_tear_none(tmp_path: Path) -> None:
     assert sorted(found) == sorted(f"{name} {number}" for name in "abc" for number in range(200))
 
 
+def test_the_file_has_what_a_person_at_the_screen_is_spared(tmp_path: Path) -> None:
+    out, before, level = io.StringIO(), logging.root.handlers[:], logging.root.level
+    file = LogFile(tmp_path / "log", most_bytes=10_000, kept=1)
+    try:
+        telemetry.configure(form="text", level="info", screen_level="critical", stream=out, file=file)
+        telemetry.log().info("stopped")
+        telemetry.log().debug("ready")
+        logging.getLogger("urllib3.pool").warning("no room")
+    finally:
+        logging.captureWarnings(capture=False)
+        logging.root.handlers[:] = before
+        logging.root.setLevel(level)
+        structlog.reset_defaults()
+        file.close()
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert [line["event"] for line in lines] == ["stopped", "no room"]
+    assert [wrong_with(line) for line in lines] == [[], []]
+    assert out.getvalue() == ""
+
+
 def test_the_file_is_json_whatever_the_screen_shows(tmp_path: Path) -> None:
     out = io.StringIO()
     file = LogFile(tmp_path / "log", most_bytes=10_000, kept=1)

@@ -66,8 +66,10 @@ def settings_of(place: Path) -> Loaded:
     chosen = loaded.settings
     # A person who reads text sees the run itself, failures and all; its log is for those who ask for one.
     unasked = chosen.log_format == "text" and loaded.origins["log_level"] == "default"
-    level = "critical" if unasked else chosen.log_level
-    telemetry.configure(form=chosen.log_format, level=level, file=_log_file(place, chosen))
+    file = _log_file(place, chosen)
+    level = "critical" if unasked and file is None else chosen.log_level
+    screen_level = "critical" if unasked else None
+    telemetry.configure(form=chosen.log_format, level=level, screen_level=screen_level, file=file)
     return loaded
 
 

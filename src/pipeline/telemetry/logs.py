@@ -39,12 +39,19 @@ _watchers: list[Callable[[Line], None]] = []
 
 
 def configure(
-    *, form: str, level: str, stream: TextIO | None = None, file: LogFile | None = None, others: bool = True
+    *,
+    form: str,
+    level: str,
+    screen_level: str | None = None,
+    stream: TextIO | None = None,
+    file: LogFile | None = None,
+    others: bool = True,
 ) -> str:
     """Set logging up once for the process; returns the run's id, which every line carries.
 
-    `form` is `text` or `json`; `level` one of `LEVELS`; `file` is given every line as well, as JSON. Other libraries'
-    loggers and warnings come out the same way, unless `others` is False.
+    `form` is `text` or `json`; `level` one of `LEVELS`; `file` is given every line as well, as JSON, also those that
+    `screen_level` keeps from `stream`. Other libraries' loggers and warnings come out the same way, unless `others` is
+    False.
     """
     out = stream if stream is not None else sys.stderr
     shared: list[Any] = [
@@ -54,26 +61,30 @@ def configure(
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         _without_quotations,
     ]
-    finish: list[Any] = [_in_order, _Watched(file)]
+    least = LEVELS[screen_level or level]
+    watched = _Watched(file)
+    finish: list[Any] = [_in_order]
     if form == "json":
         finish += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(sort_keys=False)]
     else:
         finish += [structlog.dev.ConsoleRenderer(colors=out.isatty())]
     structlog.configure(
-        processors=[*shared, *finish],
+        processors=[*shared, _in_order, watched, _OnScreen(least), *finish],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         logger_factory=structlog.PrintLoggerFactory(out),
         cache_logger_on_first_use=False,
     )
     if others:
-        handler = logging.StreamHandler(out)
-        handler.setFormatter(
-            structlog.stdlib.ProcessorFormatter(
-                processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *finish],
-                foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
+        handlers: list[logging.Handler] = [logging.StreamHandler(out), _Shown()]
+        handlers[0].setLevel(least)
+        for handler, last in zip(handlers, (finish, [_in_order, watched, _nothing]), strict=True):
+            handler.setFormatter(
+                structlog.stdlib.ProcessorFormatter(
+                    processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+                    foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
+                )
             )
-        )
-        logging.basicConfig(handlers=[handler], level=max(LEVELS[level], logging.WARNING), force=True)
+        logging.basicConfig(handlers=handlers, level=max(LEVELS[level], logging.WARNING), force=True)
         logging.captureWarnings(capture=True)
         warnings.simplefilter("default")
     run = secrets.token_hex(4)
@@ -123,6 +134,29 @@ class _Watched:
         if self._file is not None:
             self._file.write(json.dumps(whole, ensure_ascii=False, default=repr))
         return line
+
+
+class _OnScreen:
+    """Keeps what is not important enough from the screen; the file has it already."""
+
+    def __init__(self, least: int) -> None:
+        self._least = least
+
+    def __call__(self, _: object, __: str, line: Line) -> Line:
+        if LEVELS[line["level"]] < self._least:
+            raise structlog.DropEvent
+        return line
+
+
+class _Shown(logging.Handler):
+    """Has a line of another library pass those who watch, and the file; writes nothing itself."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.format(record)
+
+
+def _nothing(_: object, __: str, ___: Line) -> str:
+    return ""
 
 
 def _with_span(_: object, __: str, line: Line) -> Line:

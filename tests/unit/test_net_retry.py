@@ -198,6 +198,13 @@ def test_stopping_ends_a_wait_at_once() -> None:
         assert isinstance(asking.exception(10), Interrupted)
 
 
+def test_whoever_waits_and_is_told_to_stop_does_not_go_on() -> None:
+    server = Server(DOWN, DOWN)
+    with pytest.raises(Interrupted):
+        call(server, service="Piper", policy=Policy(), stop=threading.Event(), sleep=lambda _: True)
+    assert server.calls == 1
+
+
 def test_a_run_that_is_stopping_asks_nobody() -> None:
     stop, server = threading.Event(), Server()
     stop.set()
@@ -299,6 +306,22 @@ def test_the_call_of_a_service_that_is_back_is_answered_however_often_it_failed(
 
     assert str(alone.ask(speak)) == "it answers again"
     assert 600 <= alone.time.now <= 665
+
+
+def test_a_call_that_takes_its_service_down_each_time_others_found_it_back_is_made_twice_its_attempts() -> None:
+    alone = Alone(rests=Rests(failures=1))
+
+    def sleep(_: float) -> bool:
+        alone.time.now += 100
+        alone.breaker.answered(alone.breaker.admit(threading.Event(), wait_seconds=0))  # somebody else's call
+        return False
+
+    with pytest.raises(EngineUnavailable):
+        call(
+            alone.speak, service="voice", policy=Policy(attempts=3), stop=threading.Event(), breaker=alone.breaker,
+            sleep=sleep, clock=alone.time, draw=most, on_retry=lambda _: None,
+        )  # fmt: skip
+    assert alone.calls == 6
 
 
 def test_what_breaks_in_finding_out_leaves_the_service_to_the_next_caller() -> None:

@@ -182,6 +182,8 @@ choose_monitoring() {
             find_socket
             ;;
     esac
+    # They read these files as users of their own, and a strict umask would keep them out.
+    chmod -R a+rX compose/monitoring 2>/dev/null || true
     webhook=$(secret ALERT_WEBHOOK_URL)
     if [ -n "$webhook$(setting ALERT_MAIL_TO)" ]; then with monitoring-notify; fi
     mail_password=$(secret ALERT_MAIL_PASSWORD)

@@ -396,6 +396,21 @@ def test_only_the_dashboard_of_logs_needs_logs() -> None:
         assert any(provider["options"]["path"] in volume for volume in WATCHERS["grafana"]["volumes"])
 
 
+def test_logs_are_chosen_by_the_labels_that_they_are_given() -> None:
+    expressions = [
+        target["expr"]
+        for path in DASHBOARDS
+        if path not in METRIC_DASHBOARDS
+        for panel in panels(path)
+        for target in panel["targets"]
+    ]
+    assert expressions
+    for expression in expressions:
+        (selector,) = re.findall(r"\{(.*?)\}", expression)
+        assert set(re.findall(r"(\w+)\s*=~", selector)) <= {"service", "level"}
+        assert set(re.findall(r"\$(\w+)", expression)) <= {"service", "level", "word", "__auto"}
+
+
 def test_the_first_page_is_a_dashboard_that_is_there() -> None:
     home = WATCHERS["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
     assert home == "/var/lib/dashboards/metrics/overview.json"
@@ -568,6 +583,17 @@ def test_secrets_are_files_that_nobody_else_reaches(project: Path) -> None:
     chosen = "chosen by hand"
     assert called(project, GRAFANA_PASSWORD=chosen).returncode == 0
     assert (secrets / "grafana-password").read_text() == chosen
+
+
+def test_who_watches_can_read_its_files_whatever_the_umask(project: Path) -> None:
+    rule = project / "compose" / "monitoring" / "prometheus" / "rules" / "alerts.yml"
+    rule.parent.mkdir(parents=True)
+    rule.touch(mode=0o600)
+    for folder in rule.relative_to(project).parents:
+        (project / folder).chmod(0o700)
+    assert called(project, MONITORING="metrics").returncode == 0
+    assert stat.S_IMODE(rule.stat().st_mode) == 0o644
+    assert stat.S_IMODE(rule.parent.stat().st_mode) == 0o755
 
 
 @pytest.mark.parametrize("name", ["ALERT_MAIL_PASSWORD", "ALERT_WEBHOOK_URL", "GRAFANA_PASSWORD"])

@@ -57,7 +57,7 @@ models: ## Fetch the models that the settings ask for
 	@scripts/stack.sh pipeline models fetch
 
 ##@ Quality
-.PHONY: test test-stack rehearsal faults check lint audit types format bench
+.PHONY: test test-stack rehearsal faults check lint audit types format bench load
 test: setup-dev ## Run the whole test suite, with coverage and its floor
 	@$(PYTEST) -n auto --cov --cov-report=term --cov-fail-under=90
 
@@ -92,6 +92,10 @@ format: setup-dev ## Bring the code into its form
 bench: ## Measure speed and memory, as ratios in one run
 	@scripts/setup.sh bench
 	@$(VENV)/bin/python -m benchmarks
+
+load: ## A minute of callers at API, watched folder and speech service; the report is in load-report/
+	@scripts/setup.sh bench
+	@$(VENV)/bin/python -m load
 
 ##@ Operations
 .PHONY: settings lock

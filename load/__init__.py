@@ -1,0 +1,1 @@
+"""Load on the API, the watched folder and the speech service: `make load`."""

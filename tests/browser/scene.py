@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
+from pipeline.engines.choice import Choice
 from pipeline.errors import EngineRefused, Interrupted
 from pipeline.net.outages import Outages
-from pipeline.ports import Illustrator, Speech, SpeechRequest, Voice, VoiceIdentity, WriterIdentity
+from pipeline.ports import Illustrator, Speech, SpeechRequest, Voice, VoiceIdentity, Writer, WriterIdentity
 from pipeline.service.project import Opened, Project
 from tests.fakes.served import Served, project_of, served
 from tests.fakes.voice import FakeVoice, identity
@@ -113,13 +114,8 @@ def as_installed(project: Project) -> Project:
     def opened(stop: Event, before: Opened | None) -> Opened:
         found = project.open(stop, before)
         why = "no server answers"
-        voice, writer = (
-            replace(one, name="embedded", why=why, engine=engine)
-            for one, engine in (
-                (found.shop.voice, found.shop.voice.engine),
-                (found.shop.writer, FakeWriter(lambda _: "A word.", identity=EMBEDDED)),
-            )
-        )
+        voice = replace(found.shop.voice, name="embedded", why=why)
+        writer: Choice[Writer] = Choice(FakeWriter(lambda _: "A word.", identity=EMBEDDED), "embedded", why)
         return replace(found, shop=replace(found.shop, voice=voice, writer=writer))
 
     return replace(project, open=opened)
@@ -130,12 +126,13 @@ def staged(
     folder: Path,
     *topics: str,
     voice: Voice | None = None,
+    writer: Writer | None = None,
     illustrator: Illustrator | None = None,
     token: str | None = None,
     outages: Outages | None = None,
 ) -> Iterator[Served]:
     """The service over these topic files. A voice that waits is let go at the end, so that the service can stop."""
-    project = project_of(folder, voice=voice, illustrator=illustrator, open_at_once=2, outages=outages)
+    project = project_of(folder, voice=voice, writer=writer, illustrator=illustrator, open_at_once=2, outages=outages)
     if illustrator is not None:
         project = as_installed(project)
     for number, text in enumerate(topics):

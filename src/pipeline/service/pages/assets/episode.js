@@ -13,11 +13,14 @@ let kept = false;
 const standing = () => document.getElementById("standing").dataset;
 // The script that the sentences on this page are those of; what is kept is kept in the place of that one.
 const shownAs = () => document.querySelector("[data-part=transcript]").dataset.etag;
+// The whole script, once somebody has begun to change it.
+const isWrittenIn = (part) => [...part.querySelectorAll("textarea[name=script]")].some((one) => one.value !== one.defaultValue);
+
 let heardAs = standing().sound;
 
 const { refresh } = follow({
   // Nobody's words are taken from under their hands.
-  isHeld: (part) => form !== null && part.contains(form),
+  isHeld: (part) => (form !== null && part.contains(form)) || isWrittenIn(part),
   heard(kind, it) {
     if (it.episode === words.episode && kind === "failed") say(words.saidFailed, { what: document.querySelector("h1").textContent, seen: true });
   },
@@ -207,8 +210,7 @@ async function update() {
   const copy = page.cloneNode(true);
   const focused = form?.contains(document.activeElement) ? document.activeElement : null;
   form?.remove();
-  show(page);
-  for (const field of document.querySelectorAll("input[name=etag]")) field.value = shownAs();
+  show(page, isWrittenIn);
   document.dispatchEvent(new Event("transcript"));
   if (form) {
     const place = penOf(form.dataset.number)?.closest("p") ?? document.querySelector("[data-part=transcript]").lastElementChild;

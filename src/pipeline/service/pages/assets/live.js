@@ -31,9 +31,10 @@ export function show(page, isHeld = () => false) {
     if (!now || isHeld(part) || now.outerHTML === served.get(part.dataset.part)) continue;
     served.set(part.dataset.part, now.outerHTML);
     const focused = part.contains(document.activeElement) ? document.activeElement : null;
-    const open = [...part.querySelectorAll("details")].map((one) => one.open);
+    const folds = (one) => [...(one.matches("details") ? [one] : []), ...one.querySelectorAll("details")];
+    const open = folds(part).map((one) => one.open);
     part.replaceWith(now);
-    now.querySelectorAll("details").forEach((one, index) => { if (index in open) one.open = open[index]; });
+    folds(now).forEach((one, index) => { if (index in open) one.open = open[index]; });
     paint(now);
     if (focused) ((focused.id && document.getElementById(focused.id)) || now.closest("section, main")).focus({ preventScroll: true });
   }

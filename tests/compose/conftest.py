@@ -92,7 +92,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("a project with spaces")
     copy_of_the_project(folder)
     name = f"pipeline-test-{os.getpid()}"
-    kept = {key: value for key, value in os.environ.items() if key not in {"MODE", "SD_ENABLED", "GPU", "MAKEFLAGS"}}
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in {"MODE", "SD_ENABLED", "GPU", "MAKEFLAGS", "MONITORING"}
+    }
     made = Stack(
         folder, {**kept, "STACK_NAME": name, "STACK_VERSION": "test", "WATCH_SECONDS": "1", "SERVICE_PORT": "0"}
     )

@@ -9,6 +9,7 @@ import logging
 import multiprocessing
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,11 @@ def logged() -> Iterator[tuple[str, str, set[str], str]]:
                     yield name, "info", facts, f"{where}:{node.lineno}"
 
 
+@cache
+def every_place() -> tuple[tuple[str, str, set[str], str], ...]:
+    return tuple(logged())
+
+
 def names_in(node: ast.expr) -> list[str]:
     """The names that an expression can come to; `event` is what somebody else's call has named."""
     if isinstance(node, ast.IfExp):
@@ -75,7 +81,7 @@ def names_in(node: ast.expr) -> list[str]:
 
 
 def test_every_event_that_the_code_logs_is_in_the_list_with_its_fields() -> None:
-    found = list(logged())
+    found = every_place()
     assert len(found) > 30
     for name, level, fields, where in found:
         assert name in NAMES, f"{where}: {name}"
@@ -85,7 +91,7 @@ def test_every_event_that_the_code_logs_is_in_the_list_with_its_fields() -> None
 
 
 def test_the_list_names_no_event_that_nobody_logs() -> None:
-    assert set(NAMES) == {name for name, _, _, _ in logged()}
+    assert set(NAMES) == {name for name, _, _, _ in every_place()}
 
 
 def test_every_field_is_described_and_every_described_field_is_used() -> None:

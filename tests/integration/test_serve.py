@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -155,6 +156,49 @@ def test_every_route_refuses_foreign_names_and_pages(headers: dict[str, str], as
         assert answer.status_code == 403, (verb, path)
         if verb != "HEAD":
             assert answer.json()["code"] == "foreign"
+
+
+def test_every_page_and_what_stands_on_it_is_among_the_routes(asked: Caller) -> None:
+    """Which the tests around this one walk through."""
+    paths = {path for verb, path in every_call(asked.at) if verb == "GET"}
+    assert {"/", "/health", "/api/v1/events", "/api/v1/openapi.json"} <= paths
+    served = {str(getattr(route, "path", "")) for route in routes_of(asked.at.service.api.routes)}
+    assert any(path.startswith("/assets") for path in served)
+    assert not [route for route in routes_of(asked.at.service.api.routes) if not getattr(route, "methods", None)]
+
+
+def state_of(at: Served) -> dict[str, object]:
+    """All that a person has there, or would notice; what is only kept so as not to be made again is left out."""
+    places = at.service.house.project.folders
+    kept = (places.input, places.project / "config", places.output, *(
+        places.data / name for name in ("service", "edits", "failures", "records", "trash")
+    ))  # fmt: skip
+    files: dict[str, object] = {
+        str(path): path.read_bytes() for folder in kept for path in folder.rglob("*") if path.is_file()
+    }
+    maker = at.service.house.maker
+    return {**files, "paused": maker.paused, "held": maker.held.all()}
+
+
+def test_nothing_changes_state_on_a_get(caller: Caller) -> None:
+    at = caller.at
+    with caller.listening() as events:
+        caller.post("/topics", LOG)
+        until(events, "done")
+        until(events, "round_done")
+        at.service.house.maker.pause()
+    before = state_of(at)
+    known = {"name": "the-log.md", "episode": "the-log", "voice": "en_US-fake-medium", "number": "1"}
+    for route in routes_of(at.service.api.routes):
+        path = str(route.path)
+        if path.endswith("/events"):
+            continue  # which only tells
+        names = {**known, "name": "audio.mp3"} if "{episode}" in path else known
+        filled = path.replace(":path}", "}").format_map(defaultdict(lambda: "x", names))
+        for verb in sorted({"GET", "HEAD"} & set(route.methods)):
+            answer = caller.session.request(verb, at.address + filled, timeout=30, allow_redirects=False)
+            assert answer.status_code < 500, (verb, filled)
+    assert state_of(at) == before
 
 
 def test_our_own_page_and_a_link_from_elsewhere_may_call(asked: Caller) -> None:

@@ -25,6 +25,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from pipeline.errors import PipelineError
+from tests.faults.answers import channel
 from tests.faults.projects import prepare, run
 from tests.faults.system_calls import Before, Call, Failing, Killed, Kind, Watched, nothing
 
@@ -66,19 +67,20 @@ def carry_out(order: dict[str, Any], answers: int) -> None:
 
 
 def main() -> None:
+    answers = channel()
     with TemporaryDirectory() as folder:
         prepare(Path(folder) / "warm")  # every child then finds modules and templates loaded
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
             try:
-                carry_out(json.loads(line), 1)
+                carry_out(json.loads(line), answers)
             except BaseException:  # noqa: BLE001  # told to whoever asked, who fails by it
-                os.write(1, json.dumps({"broken": traceback.format_exc()}).encode() + b"\n")
+                os.write(answers, json.dumps({"broken": traceback.format_exc()}).encode() + b"\n")
             os._exit(0)
         _, status = os.waitpid(child, 0)
         if os.WIFSIGNALED(status):
-            os.write(1, b'{"killed": true}\n')
+            os.write(answers, b'{"killed": true}\n')
 
 
 if __name__ == "__main__":

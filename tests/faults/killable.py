@@ -26,6 +26,7 @@ from pipeline.stages.video import Spec
 from tests.fakes.studio import make_studio
 from tests.fakes.voice import FakeVoice
 from tests.fakes.writer import FakeWriter
+from tests.faults.answers import channel
 
 FILM = Spec(width=192, height=108, motion=False)
 _LOOK_SECONDS = 0.001
@@ -73,14 +74,14 @@ def answer_to(order: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
+    answers = channel()
     with TemporaryDirectory() as folder:
         project = Path(folder) / "warm"  # every child then finds modules and templates loaded
         (project / "input").mkdir(parents=True)
         (project / "input" / "log.md").write_text("---\ntitle: Log\nmode: read\n---\n\nThe wind rose.\n")
         assert carry_out(project, Path(folder) / "log", film=True) == []
     for line in sys.stdin:
-        sys.stdout.write(json.dumps(answer_to(json.loads(line))) + "\n")
-        sys.stdout.flush()
+        os.write(answers, json.dumps(answer_to(json.loads(line))).encode() + b"\n")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.fakes.backed_up import back_up, bring_back, places_of
+from tests.faults.answers import channel
 
 # What Python tells its audit hooks of (https://docs.python.org/3/library/audit_events.html) that touches files.
 TOUCHING = frozenset(
@@ -54,16 +55,17 @@ def act(what: str, project: Path, file: Path, countdown: Countdown) -> None:
 
 
 def main(what: str, project: Path, file: Path) -> None:
+    answers = channel()
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
             countdown = Countdown(int(line))
             act(what, project, file, countdown)
-            os.write(1, f"finished {countdown.passed}\n".encode())
+            os.write(answers, f"finished {countdown.passed}\n".encode())
             os._exit(0)
         _, status = os.waitpid(child, 0)
         if os.WIFSIGNALED(status):
-            os.write(1, b"killed\n")
+            os.write(answers, b"killed\n")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from pipeline.studio import Studio, Survey
 from tests.fakes.studio import make_studio, run_all
 from tests.fakes.voice import FakeVoice
 from tests.fakes.writer import FakeWriter
+from tests.faults.answers import channel
 from tests.faults.mutating import mutated
 from tests.faults.projects import studio_of
 
@@ -314,4 +315,6 @@ def main(what: str, folder: Path, *numbers: str) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(main(sys.argv[1], Path(sys.argv[2]), *sys.argv[3:])))
+    answers = channel()
+    with os.fdopen(answers, "w") as told:
+        told.write(json.dumps(main(sys.argv[1], Path(sys.argv[2]), *sys.argv[3:])))

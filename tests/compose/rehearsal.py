@@ -137,7 +137,7 @@ def log_lines(stack: Stack) -> list[dict[str, Any]]:
     lines = []
     for line in (said.stdout + said.stderr).splitlines():  # a program's log is on its standard error
         try:
-            told = json.loads(line)
+            told = json.loads(line[line.index("{") :])  # Compose clears each line of a terminal, there or not
         except ValueError:
             continue
         if isinstance(told, dict) and "event" in told:

@@ -31,7 +31,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 AS_A_BROWSER = {"Accept": "text/html,*/*;q=0.8"}
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _quiet() -> Iterator[None]:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     yield
@@ -56,7 +56,6 @@ def voice() -> Director:
 
 @pytest.fixture(scope="module")
 def at(tmp_path_factory: pytest.TempPathFactory, voice: Director) -> Iterator[Served]:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     with staged(tmp_path_factory.mktemp("pages"), CHORUS, voice=voice) as one:
         until_finished(one)
         yield one

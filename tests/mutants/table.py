@@ -48,10 +48,14 @@ MODULES = (
     Guarded("stages/publish.py", _PUBLISH),
     Guarded("domain/manifest.py", _PUBLISH),
     Guarded("underway.py", ("tests/unit/test_underway.py",)),
-    Guarded("build/store.py", ("tests/unit/test_store.py",), within=("held", "held_byte", "_still_named")),
+    Guarded(
+        "build/store.py",
+        ("tests/unit/test_locks.py", "tests/unit/test_store.py"),
+        within=("held", "held_byte", "_still_named"),
+    ),
     Guarded(
         "net/download.py",
-        ("tests/integration/test_download.py",),
+        ("tests/unit/test_locks.py", "tests/integration/test_download.py"),
         within=("alone", "_hold", "_locked"),
     ),
 )  # fmt: skip

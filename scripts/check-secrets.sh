@@ -5,8 +5,8 @@
 #   - in tests: names and passwords made up for them, which they then look for in logs, backups and messages;
 #     a certificate's key of four letters, which is to be refused;
 #   - in src and docs: digests and commits (hexadecimal by nature), and example.org addresses with made-up names.
-# A new one of these is taken in with a look at what is new (`git diff`):
-#   git ls-files -z | grep -zvE "$LEFT_OUT" | xargs -0 detect-secrets scan --baseline .secrets.baseline
+# A new one of these is taken in so, and looked at in `git diff`:
+#   .venv/bin/detect-secrets scan --baseline .secrets.baseline
 # Not looked at: lock files, of which each line is a digest, and the fonts. Not looked for: keys of services that nothing
 # here speaks to (Stripe, Twilio and the like), which have detectors of their own and are found by entropy and name too.
 set -eu

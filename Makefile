@@ -131,7 +131,7 @@ lock: ## Lock the dependencies anew (needs uv)
 	    requirements/speech-server.in -c requirements/dev.lock -o requirements/speech-server.lock
 	# PyTorch and what it brings come from the index of the hardware at hand (compose/images/Dockerfile).
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	    --extra image-server pyproject.toml -c requirements/dev.lock -o requirements/image-server.lock \
+	    --extra image-server --extra otel pyproject.toml -c requirements/dev.lock -o requirements/image-server.lock \
 	    $(foreach package,torch $(CUDA),--no-emit-package $(package))
 	printf 'setuptools>=80\nwheel\n' | uv pip compile --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-header --no-annotate - -o requirements/build.lock

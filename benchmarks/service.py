@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
@@ -17,9 +18,12 @@ from time import perf_counter
 import requests
 
 from benchmarks.figure import Figure
+from benchmarks.project import reading
 
 TOPICS = 10_000
 REQUESTS = 40
+LISTENERS = 100
+EPISODES = 4
 CALLS = (
     "/health",
     "/ready",
@@ -36,11 +40,12 @@ CALLS = (
 
 def figures() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
-        yield from _queue(Path(folder))
+        yield from _queue(Path(folder) / "queue")
+        yield from _listeners(Path(folder) / "listeners")
 
 
 def _queue(project: Path) -> Iterator[Figure]:
-    (project / "input").mkdir()
+    (project / "input").mkdir(parents=True)
     for number in range(TOPICS):
         text = f"---\ntitle: Topic {number}\nmode: read\n---\n\nThe {number}th wind rose before six.\n"
         (project / "input" / f"topic-{number}.md").write_text(text)
@@ -90,3 +95,47 @@ def _service(project: Path) -> Iterator[tuple[str, _Process]]:
             yield process.stdout.readline().strip(), _Process(process.pid)
         finally:
             process.kill()
+
+
+def _listeners(root: Path) -> Iterator[Figure]:
+    """The same build with nobody listening, and with a hundred who do, of whom half stop reading; in turn, so that
+    whatever else the machine does slows both. Told by the service's own processor time as well.
+    """
+    pairs = [(_build(root / f"{number}-alone", 0), _build(root / f"{number}-heard", LISTENERS)) for number in range(3)]
+    cpu = median(heard[1] / alone[1] for alone, heard in pairs)
+    wall = median(heard[0] / alone[0] for alone, heard in pairs)
+    detail = "; ".join(
+        f"{alone[0]:.1f} s and {heard[0]:.1f} s, {alone[1]:.1f} s and {heard[1]:.1f} s of CPU" for alone, heard in pairs
+    )
+    name = f"a build with {LISTENERS} listeners, half of them stalled, of one with none"
+    yield Figure(name, wall, "", "≤ 1.05", wall <= 1.05, detail)
+    yield Figure("… by the processor's time", cpu, "", "≤ 1.05", cpu <= 1.05)
+
+
+def _build(project: Path, listeners: int) -> tuple[float, float]:
+    """Seconds and processor seconds that the service takes for its episodes."""
+    (project / "input").mkdir(parents=True)
+    for number in range(EPISODES):
+        (project / "input" / f"log-{number}.md").write_text(reading(300, seed=number))
+    kept = project / "data" / "service"
+    kept.mkdir(parents=True)
+    (kept / "paused").touch()
+    with _service(project) as (address, process), ExitStack() as open_:
+        host, port = address.removeprefix("http://").split(":")
+        for number in range(listeners):
+            connection = open_.enter_context(socket.create_connection((host, int(port))))
+            connection.sendall(b"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert connection.recv(12) == b"HTTP/1.1 200"
+            if number % 2:
+                threading.Thread(target=_drained, args=(connection,), daemon=True).start()
+        begun, cpu = perf_counter(), process.cpu_seconds()
+        requests.post(f"{address}/api/v1/maker/resume", timeout=60).raise_for_status()
+        while len(list((project / "output").glob("*/manifest.json"))) < EPISODES:
+            threading.Event().wait(0.05)
+        return perf_counter() - begun, process.cpu_seconds() - cpu
+
+
+def _drained(connection: socket.socket) -> None:
+    with suppress(OSError):
+        while connection.recv(65_536):
+            pass

@@ -701,7 +701,7 @@ def test_who_comes_back_is_told_what_was_missed(asked: Caller) -> None:
 def test_who_stops_reading_is_dropped_and_the_others_are_told_everything(tmp_path: Path) -> None:
     with served(project_of(tmp_path)) as at, ExitStack() as open_:
         caller, hub = Caller(at), at.service.house.hub
-        hub.most_waiting = 8
+        hub.most_waiting, hub.gather_seconds = 8, 0
         host, port = at.address.removeprefix("http://").split(":")
         for _ in range(20):
             deaf = open_.enter_context(socket.create_connection((host, int(port))))

@@ -319,7 +319,7 @@ def test_every_rule_has_a_stage() -> None:
 
 def test_a_listener_that_falls_behind_is_dropped_and_told_so() -> None:
     async def scene() -> tuple[list[bytes], Hub]:
-        hub = Hub(most_waiting=3)
+        hub = Hub(most_waiting=3, gather_seconds=0)
         hub.open(asyncio.get_running_loop())
         stream = hub.listen()
         heard = [await anext(stream)]
@@ -334,6 +334,29 @@ def test_a_listener_that_falls_behind_is_dropped_and_told_so() -> None:
     assert heard[-1].startswith(b"event: dropped")
     assert len(heard) <= 5
     assert (hub.dropped, hub.listeners) == (1, 0)
+
+
+def test_what_happens_at_once_goes_out_together_and_nobody_who_reads_along_is_dropped() -> None:
+    async def scene() -> tuple[list[bytes], Hub]:
+        hub = Hub(gather_seconds=3600)
+        hub.open(asyncio.get_running_loop())
+        stream = hub.listen()
+        heard = [await anext(stream)]
+        hub.publish("made", {"number": 0})
+        heard.append(await anext(stream))  # the first goes out at once
+        for number in range(1, 64):
+            hub.publish("made", {"number": number})
+        hub.publish("made", {"number": 64})  # so many are not waited with
+        heard.append(await anext(stream))
+        hub.publish("maker", {"state": "stopped"})
+        hub.close()
+        heard += [part async for part in stream]
+        return heard, hub
+
+    heard, hub = asyncio.run(scene())
+    assert [part.count(b"event:") for part in heard] == [0, 1, 64, 1]
+    assert b"stopped" in heard[-1], "what was still to be told is told before the end"
+    assert hub.dropped == 0
 
 
 def test_only_so_many_may_listen_and_none_after_the_end() -> None:

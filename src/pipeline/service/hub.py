@@ -20,6 +20,10 @@ MOST_LISTENERS = 256
 MOST_WAITING = 256
 """Events that a listener may be behind; a long episode has fewer a minute."""
 _KEPT = 512
+# As many as that are not waited with: a listener that reads along must not fall behind by them.
+_MANY = 64
+GATHER_SECONDS = 0.1
+"""What happens within that time goes out together: a hundred listeners then cost a build next to nothing."""
 _STILL_HERE_SECONDS = 15.0
 """Proxies end a connection over which nothing comes for a minute."""
 
@@ -36,6 +40,7 @@ class Hub:
 
     most_listeners: int = MOST_LISTENERS
     most_waiting: int = MOST_WAITING
+    gather_seconds: float = GATHER_SECONDS
     dropped: int = 0
     """Listeners that were dropped so far."""
     _lock: Lock = field(default_factory=Lock)
@@ -45,6 +50,7 @@ class Hub:
     _listeners: set[Listener] = field(default_factory=set)
     _loop: asyncio.AbstractEventLoop | None = None
     _woken: bool = False
+    _sent_at: float = float("-inf")
     _closed: bool = False
 
     @property
@@ -59,6 +65,7 @@ class Hub:
 
     def close(self) -> None:
         """End every listener's stream. On the loop."""
+        self._send()
         self._closed = True
         for listener in list(self._listeners):
             self._drop(listener, counted=False)
@@ -69,16 +76,29 @@ class Hub:
             self._unsent.append((next(self._numbers), kind, facts))
             if len(self._unsent) > _KEPT:  # nobody is there to be told
                 self._unsent.popleft()
-            loop, first = self._loop, not self._woken
+            loop, first, many = self._loop, not self._woken, len(self._unsent) == _MANY
             self._woken = loop is not None
-        if loop is not None and first and not loop.is_closed():
-            loop.call_soon_threadsafe(self._send)
+        if loop is not None and not loop.is_closed():
+            if many:
+                loop.call_soon_threadsafe(self._send)
+            elif first:
+                loop.call_soon_threadsafe(self._send_soon, loop)
+
+    def _send_soon(self, loop: asyncio.AbstractEventLoop) -> None:
+        """At once, unless something was sent a moment ago."""
+        wait = self._sent_at + self.gather_seconds - loop.time()
+        if wait > 0:
+            loop.call_later(wait, self._send)
+        else:
+            self._send()
 
     def _send(self) -> None:
         with self._lock:
             events = list(self._unsent)
             self._unsent.clear()
             self._woken = False
+            if events and self._loop is not None:
+                self._sent_at = self._loop.time()
         for number, kind, facts in events:
             told = number, encoded(number, kind, facts)
             self._kept.append(told)
@@ -120,11 +140,15 @@ class Hub:
                 except TimeoutError:
                     yield b": still here\n\n"
                     continue
-                if told_now is None:
+                more = [told_now]
+                while not listener.waiting.empty():
+                    more.append(listener.waiting.get_nowait())
+                if parts := [one[1] for one in more if one is not None]:
+                    yield b"".join(parts)
+                if more[-1] is None:  # nothing comes after it
                     if listener.dropped:
                         yield b"event: dropped\ndata: {}\n\n"
                     return
-                yield told_now[1]
         finally:
             self._listeners.discard(listener)
 

@@ -16,11 +16,14 @@ import structlog
 from pipeline.engines.piper import Piper
 from pipeline.ports import Speech, SpeechRequest, VoiceIdentity
 from pipeline.service.guard import SESSION_COOKIE, SESSION_SECONDS, Guard
+from pipeline.service.pages.forecast import Forecast
+from pipeline.service.pages.looks import Looks
 from pipeline.service.pages.rendering import POLICY
+from pipeline.service.pages.shelf import Shelf
 from pipeline.service.pages.transcript import Heard, chapters_of
 from pipeline.service.pages.words import ENGLISH, LANGUAGES, PORTUGUESE, words_for
 from pipeline.text import script_file
-from tests.browser.scene import CHORUS, Director, staged
+from tests.browser.scene import CHORUS, FAILS, REFUSED, STUCK, WORKS, Director, staged
 from tests.fakes.served import Served
 from tests.fakes.voice import identity
 from tests.fakes.voices_on_disk import BUNDLED
@@ -119,6 +122,18 @@ def test_a_form_that_is_sent_twice_makes_one_topic(at: Served) -> None:
     assert (house.project.folders.input / "twice.md").read_text().endswith("\n\nOne.\nTwo.\n")
     requests.delete(f"{at.address}/api/v1/topics/twice.md", timeout=10)
     house.maker.resume()
+
+
+def test_a_plan_of_many_topics_is_that_of_few(tmp_path: Path) -> None:
+    voice = Director(stuck=[STUCK], refused=[REFUSED])
+    with staged(tmp_path, WORKS, FAILS, voice=voice) as at:
+        assert voice.waits.wait(30)
+        house = at.service.house
+        shelf, forecast = Shelf(house.project.folders.output), Forecast(house.keeper, house.files)
+        looked, found = (Looks(house, shelf, forecast, surveys_up_to=most).plan("") for most in (500, 0))
+    assert {one.episode for one in found.episodes} == {one.episode for one in looked.episodes}
+    assert (found.titles, found.finished, found.next) == (looked.titles, 0, None)
+    assert len(found.titles) == 2
 
 
 @pytest.mark.parametrize(

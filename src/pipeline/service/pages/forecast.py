@@ -88,18 +88,20 @@ class Forecast:
                 self._known[slug] = Estimate(seconds, whole, monotonic(), standing.state)
 
     def _seconds(self, standing: Standing, read: dict[str, TopicFile]) -> float | None:
-        name = self._name(standing)
-        if name not in read:
-            read[name] = self.files.read(name)
-        planned = self._plan(standing, read[name])
+        planned = self.plan(standing, read)
         return planned.seconds if planned is not None else None
 
-    def plan(self, standing: Standing) -> EpisodePlan | None:
-        """What the next round would do for an episode; None where its topic is not there any more.
+    def plan(self, standing: Standing, read: dict[str, TopicFile] | None = None) -> EpisodePlan | None:
+        """What the next round would do for an episode; None where its topic is not there any more. `read` holds topic
+        files that were read already, and takes those that are read now.
 
         Raises Missing, SettingsError, EngineError, StoreError.
         """
-        return self._plan(standing, self.files.read(self._name(standing)))
+        read = {} if read is None else read
+        name = self._name(standing)
+        if name not in read:
+            read[name] = self.files.read(name)
+        return self._plan(standing, read[name])
 
     def _name(self, standing: Standing) -> str:
         return standing.source.removeprefix(self.files.prefix)

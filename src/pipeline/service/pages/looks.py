@@ -24,8 +24,10 @@ from pipeline.service.pages.shelf import Item, Shelf, seconds_of
 from pipeline.service.pages.transcript import Chapter, Heard, chapters_of, heard_in
 from pipeline.service.problems import Missing, facts
 from pipeline.service.routes import House
+from pipeline.service.topics import TopicFile
 from pipeline.service.wire import Fault
 from pipeline.stages.publish import SCRIPT
+from pipeline.studio import EpisodePlan
 from pipeline.text import script_file
 
 WAITING_SHOWN, FAILED_SHOWN, REFUSED_SHOWN = 6, 20, 10
@@ -155,6 +157,8 @@ class Looks:
     house: House
     shelf: Shelf
     forecast: Forecast
+    surveys_up_to: int = 500
+    """With more topic files than this a plan is of what was found in the last round."""
 
     # -- the queue ------------------------------------------------------------------------------------------------
 
@@ -304,20 +308,49 @@ class Looks:
     # -- the plan -------------------------------------------------------------------------------------------------
 
     def plan(self, after: str) -> PlanLook:
-        """A page of it. Raises SettingsError, EngineError."""
+        """A page of it. Raises SettingsError, EngineError, StoreError."""
+        if len(self.house.files.found()) > self.surveys_up_to and self.house.board.surveyed:
+            return self._plan_as_surveyed(after)
         studio = self.house.keeper.at_hand().shop.studio
         survey = studio.survey()
         works = {work.slug: work for work in survey.works}
         names, more = views.page_of(works, after, PLANNED_AT_ONCE)
         planned = studio.plan(replace(survey, works=tuple(works[name] for name in names), whole=False))
-        return PlanLook(
-            episodes=[views.planned_of(one) for one in planned.episodes if not one.nothing_to_do],
-            titles={name: works[name].topic.title for name in names},
-            finished=len(survey.finished),
-            refused=[Fault(**facts(error)) for error in survey.refused[:REFUSED_SHOWN]],
-            next=more,
-            seconds=planned.seconds,
-        )
+        titles = {name: works[name].topic.title for name in names}
+        return _plan_look(planned.episodes, titles, len(survey.finished), survey.refused, more)
+
+    def _plan_as_surveyed(self, after: str) -> PlanLook:
+        """Of what the round under way has found: ten thousand topic files take seconds to look at again."""
+        board = self.house.board.all()
+        open_ = {slug: one for slug, one in board.items() if one.state != "finished" and one.title}
+        names, more = views.page_of(open_, after, PLANNED_AT_ONCE)
+        read: dict[str, TopicFile] = {}
+        planned = [one for name in names if (one := self._planned(open_[name], read)) is not None]
+        titles = {name: open_[name].title for name in names}
+        return _plan_look(planned, titles, len(board) - len(open_), self.house.board.refused, more)
+
+    def _planned(self, standing: Standing, read: dict[str, TopicFile]) -> EpisodePlan | None:
+        with suppress(Missing):  # its topic file went away meanwhile
+            return self.forecast.plan(standing, read)
+        return None
+
+
+def _plan_look(
+    planned: Sequence[EpisodePlan],
+    titles: Mapping[str, str],
+    finished: int,
+    refused: Sequence[PipelineError],
+    more: str | None,
+) -> PlanLook:
+    known = [one.seconds for one in planned if one.seconds is not None]
+    return PlanLook(
+        episodes=[views.planned_of(one) for one in planned if not one.nothing_to_do],
+        titles=titles,
+        finished=finished,
+        refused=[Fault(**facts(error)) for error in refused[:REFUSED_SHOWN]],
+        next=more,
+        seconds=sum(known) if known else None,
+    )
 
 
 def _row(one: Standing, estimate: Estimate | None) -> Row:

@@ -123,10 +123,12 @@ def test_whoever_finds_another_file_under_the_name_locks_that(tmp_path: Path) ->
 
     waiting = threading.Thread(target=wait)
     waiting.start()
+    assert not got.wait(0.05)
     first.__exit__(None, None, None)
     waiting.join(10)
     assert got.is_set()
     assert not lock.exists()
+    assert open_in(tmp_path) == 0
 
 
 def test_a_lock_whose_file_somebody_replaced_keeps_out_nobody_who_finds_the_new_one(tmp_path: Path) -> None:

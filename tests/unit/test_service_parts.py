@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from pipeline.errors import (
     SettingsError,
     StoreError,
 )
+from pipeline.files import PART_PREFIX
 from pipeline.inbox import TopicDefaults
 from pipeline.metrics.stages import stage_of
 from pipeline.service.board import Board
@@ -225,6 +227,16 @@ def test_two_topics_of_one_title_have_a_file_each(tmp_path: Path) -> None:
         "moon-2.md", "moon-3.md", "moon-4.md", "moon.md",
     ]  # fmt: skip
     assert list((tmp_path / "trash").iterdir()) == []
+
+
+def test_what_a_killed_service_was_writing_goes_and_a_topic_stays(tmp_path: Path) -> None:
+    (tmp_path / "input").mkdir()
+    for name, age in ((f"{PART_PREFIX}old.part", 7200), (f"{PART_PREFIX}new.part", 1), ("moon.md", 7200)):
+        path = tmp_path / "input" / name
+        path.write_text("x")
+        os.utime(path, (path.stat().st_mtime - age,) * 2)
+    files_in(tmp_path).tidy()
+    assert sorted(path.name for path in (tmp_path / "input").iterdir()) == [f"{PART_PREFIX}new.part", "moon.md"]
 
 
 def test_a_promise_is_kept_for_a_day(tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ def make_service(project: Project, guard: Guard, *, grace_seconds: float = 20.0)
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         house.hub.open(asyncio.get_running_loop())
         await asyncio.to_thread(house.desk.promises.forget_old)
+        await asyncio.to_thread(house.files.tidy)
         await asyncio.to_thread(api.openapi)  # half a second of work, which no request should wait for
         house.maker.start()
         looking = (project.addresses, house.metrics.certificate, over)

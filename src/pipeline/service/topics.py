@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock, Thread
-from time import monotonic
+from time import monotonic, time
 
 from pipeline import inbox
 from pipeline.domain.topic import Topic
@@ -29,6 +29,7 @@ from pipeline.files import (
     make_folder,
     open_plain,
     read_plain,
+    remove_parts,
     stage,
     sync_folder,
     write_chunks,
@@ -43,6 +44,7 @@ _LOOK_SECONDS, _OLDEST_LOOK_SECONDS = 1.0, 10.0
 # JSON leaves these as they are, and YAML does not take them, or takes them for line ends.
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _NUMBERED = 1000
+_TIDY_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,10 @@ class TopicFiles:
         with suppress(ValueError):
             return f"{self.folder.relative_to(self.project).as_posix()}/"
         return f"{self.folder.name}/"
+
+    def tidy(self) -> None:
+        """Take away what a killed service was writing into the folder an hour ago or longer."""
+        remove_parts((self.folder,), older_than=time() - _TIDY_SECONDS)
 
     def found(self) -> Mapping[str, FoundFile]:
         """Every topic file by its name: as of a few seconds ago, but for what was written here since."""

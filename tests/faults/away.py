@@ -30,6 +30,8 @@ from tests.faults.projects import AtOnce
 
 READ = "---\ntitle: {name}\nmode: read\n---\n\nThe {name} rose before six.\n\nNobody slept on board.\n"
 WRITE = "---\ntitle: {name}\nwords: 100\n---\n\n- A bell is cast in bronze.\n- The {name} strikes the rim.\n"
+CONNECT_SECONDS, READ_SECONDS = 60.0, 120.0
+"""Of the real clock: however busy the machine is, only what is away here is taken to be away."""
 TOPICS = ("bell", "lamp", "sail", "tide")
 
 
@@ -136,9 +138,13 @@ class Ended:
 
     @property
     def last_rest_seconds(self) -> float:
-        """The last wait before the service was found to be back; 0 where it was never taken to be down."""
-        rests = [change.next_try_seconds for change in self.told if isinstance(change, Outage)]
-        return rests[-1] if rests else 0.0
+        """The last wait before the service was first found to be back; 0 where it was never taken to be down."""
+        rest = 0.0
+        for change in self.told:
+            if not isinstance(change, Outage):
+                break
+            rest = change.next_try_seconds
+        return rest
 
 
 @contextmanager
@@ -177,10 +183,14 @@ def run(project: Path, service: str, comings: Comings) -> Ended:
             case "writer":
                 writer = RetryingWriter(ollama(url, stop), policy=Policy(), stop=stop, breaker=breaker)
             case "voice":
-                piper = PiperServer(url, tls=Tls(), stop=stop, connect_seconds=5.0, read_seconds=30.0)
+                piper = PiperServer(
+                    url, tls=Tls(), stop=stop, connect_seconds=CONNECT_SECONDS, read_seconds=READ_SECONDS
+                )
                 voice = RetryingVoice(piper, policy=Policy(), stop=stop, breaker=breaker)
             case "illustrator":
-                painter = StableDiffusion(url, tls=Tls(), stop=stop, connect_seconds=5.0, read_seconds=30.0)
+                painter = StableDiffusion(
+                    url, tls=Tls(), stop=stop, connect_seconds=CONNECT_SECONDS, read_seconds=READ_SECONDS
+                )
                 illustrator = RetryingIllustrator(painter, policy=Policy(), stop=stop, breaker=breaker)
         studio = make_studio(
             project,
@@ -202,9 +212,9 @@ def ollama(url: str, stop: Event) -> Ollama:
         num_ctx=2048,
         keep_alive="5m",
         api_key=None,
-        connect_seconds=5.0,
-        read_seconds=30.0,
-        first_token_seconds=30.0,
+        connect_seconds=CONNECT_SECONDS,
+        read_seconds=READ_SECONDS,
+        first_token_seconds=READ_SECONDS,
         verify=True,
         stop=stop,
     )

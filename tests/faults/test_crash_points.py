@@ -69,6 +69,7 @@ def test_a_run_killed_at_any_call_twice_and_again_while_recovering_ends_as_if_un
     tell(
         seed=SEED,
         points=killed,
+        all_points=len(points),
         killed_twice=killed_twice,
         killed_again=killed_again,
         partial=len(partial),

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from threading import Event as Flag
 from threading import Lock, Thread
 
@@ -252,14 +253,26 @@ class Maker:
                     failed.append(outcome.error)
                     if studio.is_set_aside(outcome.name):
                         self._set_aside(outcome.name, outcome.error)
-        with suppress(StoreError):
-            site.bring_up_to_date(folders.output, opened.channel)
+        self._show_all(folders.output, opened.channel, tell=bool(made or failed))
         self.metrics.round_ends(refused=len(survey.refused))
         self.hub.publish("round_done", {"made": made, "failed": len(failed), "refused": len(survey.refused)})
         if made or failed:
             log().info("round_done", made=made, failed=len(failed), refused=len(survey.refused))
         self._say("paused" if self.held.paused else "idle")
         return Made(made, len(failed), any(isinstance(error, EngineUnavailable | StoreError) for error in failed))
+
+    def _show_all(self, output: Path, channel: site.Channel, *, tell: bool) -> None:
+        """The page of all episodes and the feed; what stands in their way is told after rounds that did something."""
+        try:
+            above = site.bring_up_to_date(output, channel)
+        except StoreError as error:
+            log().error("site_not_written", **failure(error))
+            return
+        if tell:
+            for hidden in above.hidden:
+                log().warning("episode_not_shown", episode=hidden.slug, what=hidden.why)
+            for remark in above.remarks:
+                log().warning("site_remark", what=remark)
 
     def _narrowed(self, whole: Survey, rested: Survey, asked: list[str]) -> tuple[Survey, set[str]]:
         """What has rested, without what was called off, those asked for first."""

@@ -102,6 +102,7 @@ EVENTS = (
            "todo"),
     _event("episode_not_shown", "warning", "The page of all episodes and the feed leave one out.", "episode", "what"),
     _event("site_remark", "warning", "Something about the page of all episodes or the feed.", "what"),
+    _event("site_not_written", "error", "The page of all episodes and the feed could not be written.", *_FAILURE),
     _event("topic_refused", "warning|error", "A topic cannot be read as it is.", *_FAILURE),
     _event("round_done", "info", "What was there to make is made.", "made", "failed", "refused"),
     _event("round_failed", "info", "A round could not be begun; there is another one soon.", "what", "where", "hint"),

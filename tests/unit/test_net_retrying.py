@@ -183,6 +183,15 @@ def test_nonsense_is_asked_again_where_another_try_sounds_otherwise(kind: str, c
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_who_says_nonsense_of_itself_is_not_asked_again(kind: str) -> None:
+    asked = Asked(kind, identity=[NOISE, NOISE])
+    for act in (asked.identity, asked.retrying.wait):
+        with pytest.raises(EngineNonsense):
+            act()
+    assert asked.engine.calls == {"identity": 2}
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_check_tells_how_things_stand(kind: str) -> None:
     asked = Asked(kind, check=[AWAY])
     with pytest.raises(EngineUnavailable):

@@ -22,7 +22,7 @@ MOST_WAITING = 256
 _KEPT = 512
 # As many as that are not waited with: a listener that reads along must not fall behind by them.
 _MANY = 64
-GATHER_SECONDS = 0.1
+GATHER_SECONDS = 0.25
 """What happens within that time goes out together: a hundred listeners then cost a build next to nothing."""
 _STILL_HERE_SECONDS = 15.0
 """Proxies end a connection over which nothing comes for a minute."""
@@ -136,7 +136,8 @@ class Hub:
                 yield told
             while True:
                 try:
-                    told_now = await asyncio.wait_for(listener.waiting.get(), _STILL_HERE_SECONDS)
+                    async with asyncio.timeout(_STILL_HERE_SECONDS):  # `wait_for` would begin a task each time
+                        told_now = await listener.waiting.get()
                 except TimeoutError:
                     yield b": still here\n\n"
                     continue

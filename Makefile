@@ -57,7 +57,7 @@ models: ## Fetch the models that the settings ask for
 	@scripts/stack.sh pipeline models fetch
 
 ##@ Quality
-.PHONY: test test-stack rehearsal faults check lint audit types format bench load
+.PHONY: test test-stack rehearsal faults mutants check lint audit types format bench load
 test: setup-dev ## Run the whole test suite, with coverage and its floor
 	@$(PYTEST) -n auto --cov --cov-report=term --cov-fail-under=90
 
@@ -83,6 +83,9 @@ audit: setup-dev ## Ask the package index for known holes in all that is locked 
 
 types: setup-dev ## Static types of source and tests
 	@$(VENV)/bin/mypy
+
+mutants: setup-dev ## Make small mistakes in the code on purpose, and see whether the tests notice (an hour on two cores)
+	@$(VENV)/bin/python -m tests.mutants
 
 check: lint types test ## Everything that must hold before a change is kept
 

@@ -41,6 +41,6 @@ def served(place: Path, settings: Settings) -> Served:
         defaults=defaults,
         settings=rows,
         watch_seconds=settings.watch_seconds,
-        backups=place / settings.backups_dir,
+        backups=place / settings.backup_dir,
         addresses=lambda: wiring.addresses_of(load(place, os.environ).settings),
     )

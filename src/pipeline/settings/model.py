@@ -461,8 +461,8 @@ class Settings(BaseSettings):
         None, "A file that `pipeline run` writes its figures to, for node_exporter; its name ends in .prom.",
         group=_MACHINE,
     )  # fmt: skip
-    backups_dir: Folder = _setting(
-        Path("backups"), "Where the service looks for how old the newest backup is.", group=_MACHINE
+    backup_dir: Folder = _setting(
+        Path("backups"), "Where backups lie; the service looks there for how old the newest is.", group=_MACHINE
     )
     otel_exporter_otlp_endpoint: Url | None = _setting(
         None, "Where traces are sent: a collector that takes OTLP over HTTP, http://host:4318.", group=_MACHINE

@@ -117,7 +117,7 @@ def environment_layer(environ: Mapping[str, str]) -> Layer:
         if key in names:
             if value:
                 found[names[key]] = Given(value, ENVIRONMENT, key)
-        elif len(key) >= _SHORTEST and key not in _FOREIGN:
+        elif value and len(key) >= _SHORTEST and key not in _FOREIGN:
             near = get_close_matches(key, names, n=1, cutoff=_ALIKE)
             if near and near[0] not in environ:
                 problems.append(f"{ENVIRONMENT} {key}: no such setting; did you mean {near[0]}?")

@@ -292,7 +292,7 @@ def test_a_stopped_run_ends_in_good_order_and_the_next_goes_on(
     project: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VIDEO", "off")  # minutes of film are not what this is about
-    pages = " ".join(f"Page {page} of the log tells about the weather at sea." for page in range(60))
+    pages = " ".join(f"Page {page} of the log tells about the weather at sea." for page in range(24))
     (project / "input" / "log.md").write_text(f"---\ntitle: Log\nmode: read\n---\n\n{pages}\n")
     child = start(project, "run", "--json")
     assert child.stdout is not None
@@ -311,7 +311,7 @@ def test_a_stopped_run_ends_in_good_order_and_the_next_goes_on(
     out, err = again.communicate(timeout=120)
     assert again.returncode == 0, err
     spoken = sum('"made"' in line and '"speech"' in line for line in out.splitlines())
-    assert spoken < 60
+    assert spoken < 24
 
 
 def test_whoever_reads_may_stop_reading(project: Path) -> None:

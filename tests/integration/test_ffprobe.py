@@ -150,4 +150,5 @@ def test_an_mp3_has_its_tags_its_chapters_and_its_length(ffprobe: Path, episode:
 @pytest.mark.parametrize("name", ["cover.png", "picture-01.png", "picture-tall-02.png"])
 def test_pictures_are_plain_pngs(ffprobe: Path, episode: Path, name: str) -> None:
     (picture,) = probe(ffprobe, episode / name, "-show_streams")["streams"]
-    assert (picture["codec_name"], picture["pix_fmt"]) == ("png", "rgb24")
+    assert picture["codec_name"] == "png"
+    assert picture["pix_fmt"] in {"rgb24", "pal8"}  # cards have few colours, and some are written with a palette

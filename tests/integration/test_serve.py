@@ -554,10 +554,18 @@ class Leaving(FakeVoice):
     def __init__(self, error: EngineError) -> None:
         super().__init__()
         self.back = threading.Event()
+        self.left = False
+        """At its first sentence: until then it said that it could."""
         self.error = error
+
+    def check(self) -> None:
+        if self.left and not self.back.is_set() and isinstance(self.error, EngineUnavailable):
+            raise self.error
+        super().check()
 
     def speak(self, request: Any) -> Any:
         if not self.back.is_set():
+            self.left = True
             raise self.error
         return super().speak(request)
 
@@ -574,7 +582,9 @@ def test_what_waits_for_which_service_since_when_is_told_everywhere(tmp_path: Pa
             told = until(events, "waiting")
             assert (told["service"], told["why"], told["hint"]) == ("voice", "nobody answers", "Start it.")
             assert told["since"] <= told["next_try"]
-            assert caller.get("/episodes/the-log").json()["waits_for"] == "voice"
+            # While something else of it is still being made it goes on, and each such step's end is told.
+            while caller.get("/episodes/the-log").json()["waits_for"] != "voice":
+                next(events)
             assert caller.get("/topics").json()["items"][0]["episodes"][0]["waits_for"] == "voice"
             (wait,) = caller.get("/maker").json()["waits"]
             assert (wait["service"], wait["where"]) == ("voice", "Piper at http://piper:5000")

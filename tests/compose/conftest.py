@@ -91,6 +91,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         pytest.skip(f"the stack's tests need a container engine: {why}")
     folder = tmp_path_factory.mktemp("a project with spaces")
     copy_of_the_project(folder)
+    # Films are made without any service, and the other tests make enough of them.
+    (folder / ".env").write_text("VIDEO=off\n")
     name = f"pipeline-test-{os.getpid()}"
     kept = {
         key: value

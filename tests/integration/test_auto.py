@@ -45,6 +45,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(folder)
     for name in ("WRITER", "VOICE_ENGINE", "OLLAMA_BASE_URL", "PIPER_BASE_URL", "OLLAMA_HOST"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("VIDEO", "off")
     return folder
 
 

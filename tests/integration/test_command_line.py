@@ -31,6 +31,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(folder)
     for name, value in EMBEDDED.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("VIDEO", "off")  # seconds of film for each test, and no test here is about one
     return folder
 
 
@@ -92,7 +93,10 @@ def test_help_loads_no_engine_and_no_settings() -> None:
 
 
 @pytest.mark.engines
-def test_a_run_then_nothing_to_do(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_then_nothing_to_do(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIDEO", "wide")
     assert run_command_line(["plan"]) == 0
     planned = told(capsys)
     assert "the-log" in planned
@@ -124,7 +128,8 @@ def test_what_is_only_published_again_is_said(project: Path, capsys: pytest.Capt
 
 
 @pytest.mark.engines
-def test_a_run_for_programs(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_for_programs(project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIDEO", "wide")
     assert run_command_line(["run", "--json"]) == 0
     first = events(told(capsys))
     assert [event["event"] for event in first][:1] == ["run"]
@@ -288,10 +293,7 @@ def start(project: Path, *command: str) -> subprocess.Popen[str]:
 
 @pytest.mark.engines
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_run_ends_in_good_order_and_the_next_goes_on(
-    project: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("VIDEO", "off")  # minutes of film are not what this is about
+def test_a_stopped_run_ends_in_good_order_and_the_next_goes_on(project: Path, number: signal.Signals) -> None:
     pages = " ".join(f"Page {page} of the log tells about the weather at sea." for page in range(24))
     (project / "input" / "log.md").write_text(f"---\ntitle: Log\nmode: read\n---\n\n{pages}\n")
     child = start(project, "run", "--json")

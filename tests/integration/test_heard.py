@@ -30,6 +30,7 @@ def episode(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("WRITER", "embedded")
         environment.setenv("VOICE_ENGINE", "embedded")
+        environment.setenv("VIDEO", "off")
         assert run_command_line(["run", "--project", str(project)]) == 0
     return next((project / "output").iterdir())
 

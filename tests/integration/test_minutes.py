@@ -87,6 +87,7 @@ def made(ollama: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
         environment.setenv("OLLAMA_BASE_URL", ollama)
         environment.setenv("OLLAMA_MODEL", "tiny:135m")
         environment.setenv("VOICE_ENGINE", "embedded")
+        environment.setenv("VIDEO", "off")
         assert run_command_line(["run", "--project", str(project)]) == 0
     return project / "output"
 

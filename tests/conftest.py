@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -25,7 +26,22 @@ def nowhere() -> Iterator[Any]:
 
 
 @pytest.fixture(autouse=True)
-def _every_line_of_the_log_is_as_the_schema_says(nowhere: Any) -> Iterator[None]:
+def _logging_is_left_as_it_was() -> Iterator[None]:
+    """Whatever a test sets up: a command run in this process sets up logging for all of it."""
+    handlers, level = logging.root.handlers[:], logging.root.level
+    before = structlog.get_config() if structlog.is_configured() else None
+    yield
+    logging.captureWarnings(capture=False)
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+    if before is None:
+        structlog.reset_defaults()
+    else:
+        structlog.configure(**before)
+
+
+@pytest.fixture(autouse=True)
+def _every_line_of_the_log_is_as_the_schema_says(nowhere: Any, _logging_is_left_as_it_was: None) -> Iterator[None]:
     """Of whatever a test has this process log; a test that sets the log up itself is watched all the same."""
     if not structlog.is_configured():
         telemetry.configure(form="json", level="debug", stream=nowhere, others=False)

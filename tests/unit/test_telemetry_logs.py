@@ -154,16 +154,9 @@ def test_a_fault_of_ours_is_told_by_its_kind_and_its_traceback(lines: Any) -> No
 
 
 def test_lines_of_other_libraries_come_out_the_same_way_and_say_whose_they_are() -> None:
-    out, before = io.StringIO(), logging.root.handlers[:]
-    level = logging.root.level
-    try:
-        telemetry.configure(form="json", level="info", stream=out)
-        logging.getLogger("urllib3.pool").warning("no room")
-    finally:
-        logging.captureWarnings(capture=False)
-        logging.root.handlers[:] = before
-        logging.root.setLevel(level)
-        structlog.reset_defaults()
+    out = io.StringIO()
+    telemetry.configure(form="json", level="info", stream=out)
+    logging.getLogger("urllib3.pool").warning("no room")
     (line,) = map(json.loads, out.getvalue().splitlines())
     assert (line["event"], line["logger"], line["level"]) == ("no room", "urllib3.pool", "warning")
     assert wrong_with(line) == []
@@ -264,7 +257,7 @@ def test_several_processes_lose_no_line_and_tear_none(tmp_path: Path) -> None:
 
 
 def test_the_file_has_what_a_person_at_the_screen_is_spared(tmp_path: Path) -> None:
-    out, before, level = io.StringIO(), logging.root.handlers[:], logging.root.level
+    out = io.StringIO()
     file = LogFile(tmp_path / "log", most_bytes=10_000, kept=1)
     try:
         telemetry.configure(form="text", level="info", screen_level="critical", stream=out, file=file)
@@ -272,10 +265,6 @@ def test_the_file_has_what_a_person_at_the_screen_is_spared(tmp_path: Path) -> N
         telemetry.log().debug("ready")
         logging.getLogger("urllib3.pool").warning("no room")
     finally:
-        logging.captureWarnings(capture=False)
-        logging.root.handlers[:] = before
-        logging.root.setLevel(level)
-        structlog.reset_defaults()
         file.close()
     lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     assert [line["event"] for line in lines] == ["stopped", "no room"]

@@ -12,7 +12,7 @@ import os
 import secrets
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
@@ -170,6 +170,12 @@ def settle_new(part: Path, final: Path, *, link: Callable[[Path, Path], None] = 
     sync_folder(final.parent)
 
 
+def let_go(descriptor: int) -> None:
+    """Close a file whose bytes are safe, or of no account. Closed it is, whatever the system says of it."""
+    with suppress(OSError):
+        os.close(descriptor)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -192,15 +198,20 @@ def make_folder(folder: Path) -> None:
 
 
 def remove_parts(folders: Iterable[Path], *, older_than: float) -> int:
-    """Remove what killed runs left unfinished; returns how many files. `older_than` is a time in seconds."""
+    """Remove what killed runs left unfinished; returns how many files. `older_than` is a time in seconds.
+
+    What cannot be looked through is left for another time: it is nobody's reason to fail, and who needs what lies there
+    is told by name.
+    """
     removed = 0
-    for folder in folders:
-        with suppress(FileNotFoundError):
-            for part in folder.glob(f"{PART_PREFIX}*"):
-                with suppress(OSError):
-                    if part.stat().st_mtime < older_than:
-                        part.unlink()
-                        removed += 1
+    with suppress(OSError):
+        for folder in folders:
+            with suppress(OSError):
+                for part in folder.glob(f"{PART_PREFIX}*"):
+                    with suppress(OSError):
+                        if part.stat().st_mtime < older_than:
+                            part.unlink()
+                            removed += 1
     return removed
 
 
@@ -220,6 +231,7 @@ _CAUSES = {
     errno.ENXIO: ("its device is gone", "Connect or mount it again; nothing finished is lost."),
     errno.EXDEV: ("it lies on two file systems", "Have a folder and what is in it on one, without mounts below it."),
     errno.ELOOP: ("its links lead in a circle, or are not followed here", "Put the folder or file itself there."),
+    errno.ENOLCK: ("the file system there gives no locks", "Have the data folder on a disk of this machine."),
     errno.ENOMEM: ("the system has no memory for it", "End other programs and run it again."),
     errno.ENAMETOOLONG: ("the name is too long for this file system", "Shorten the topic's title."),
     errno.ENOTDIR: ("a file stands where a folder is needed", "Move that file away."),
@@ -238,3 +250,28 @@ def disk_error(error: OSError, path: Path) -> StoreError:
     failure = StoreError(what, where=str(in_the_way), hint=hint)
     failure.errno = error.errno
     return failure
+
+
+_UNNAMED = Path("(a file that the system did not name)")
+
+
+def named(error: BaseException) -> BaseException:
+    """A failure of the operating system's that nobody nearer has named, by name; any other as it is."""
+    if not isinstance(error, OSError) or error.errno not in _CAUSES:
+        return error
+    path = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else _UNNAMED
+    failure = disk_error(error, path)
+    failure.__cause__ = error
+    return failure
+
+
+@contextmanager
+def naming() -> Iterator[None]:
+    """While it lasts, failures leave it as `named` has them."""
+    try:
+        yield
+    except OSError as error:
+        failure = named(error)
+        if failure is error:
+            raise
+        raise failure from error

@@ -52,7 +52,7 @@ from pipeline.errors import (
     StoreError,
     WorkerDied,
 )
-from pipeline.files import disk_error, make_folder, remove_parts
+from pipeline.files import disk_error, make_folder, naming, remove_parts
 from pipeline.flow import Desk, Edited, Origin, episode
 from pipeline.following import Following
 from pipeline.net.outages import Outages
@@ -296,8 +296,11 @@ class Studio:
 
     # -- what there is -------------------------------------------------------------------------------------------
 
+    @naming()
     def survey(self) -> Survey:
-        """Look at `input/`; reads only the files whose state, or whose episodes' state, has changed."""
+        """Look at `input/`; reads only the files whose state, or whose episodes' state, has changed. Raises StoreError
+        where the disk fails.
+        """
         scan = inbox.scan(self.folders.input, self.folders.project)
         refused = list(scan.refused)
         finished: list[str] = []
@@ -341,9 +344,10 @@ class Studio:
 
     # -- planning ------------------------------------------------------------------------------------------------
 
+    @naming()
     def plan(self, survey: Survey) -> Plan:
-        """What a run would make and why. Changes nothing and asks no engine to work. Raises StoreError where the
-        output folder is gone with its volume: all would be made anew.
+        """What a run would make and why. Changes nothing and asks no engine to work. Raises StoreError where the disk
+        fails, and where the output folder is gone with its volume: all would be made anew.
         """
         self.home.check(self.folders.output)
         episodes = tuple(self._plan_one(work) for work in survey.works)
@@ -367,17 +371,18 @@ class Studio:
             return EpisodePlan(work, error=aside)
         record = self.records.load(work.slug)
         try:
-            self._keep_off_strangers(work.slug, record)
-            edited = self._edited(work.slug, record)
-            desk = self._desk_for(work, record, edited)
-            flow = episode(work.topic, work.slug, desk, edited=edited)
-            outlook = look_through(flow, self.store.find, record.trail)
-            to_publish: tuple[str, ...] = ()
-            going: tuple[str, ...] = ()
-            if outlook.result is not None:
-                going = withdrawn(outlook.result, self.folders.output / work.slug)
-                if not outlook.to_make:
-                    to_publish = stale(outlook.result, self.folders.output / work.slug)
+            with naming():
+                self._keep_off_strangers(work.slug, record)
+                edited = self._edited(work.slug, record)
+                desk = self._desk_for(work, record, edited)
+                flow = episode(work.topic, work.slug, desk, edited=edited)
+                outlook = look_through(flow, self.store.find, record.trail)
+                to_publish: tuple[str, ...] = ()
+                going: tuple[str, ...] = ()
+                if outlook.result is not None:
+                    going = withdrawn(outlook.result, self.folders.output / work.slug)
+                    if not outlook.to_make:
+                        to_publish = stale(outlook.result, self.folders.output / work.slug)
         except PipelineError as error:
             return EpisodePlan(work, error=error)
         return EpisodePlan(
@@ -415,8 +420,15 @@ class Studio:
         self, survey: Survey, notify: Callable[[Event], None], *, asked_by: Callable[[str], str] = lambda _: ""
     ) -> Iterator[Outcome[Published]]:
         """Make and publish every episode of the survey; each outcome comes as its episode ends. `asked_by` says which
-        request asked for an episode, for the logs; empty where none did.
+        request asked for an episode, for the logs; empty where none did. Raises StoreError where no episode could be
+        made, whatever it is.
         """
+        with naming():
+            yield from self._run(survey, notify, asked_by)
+
+    def _run(
+        self, survey: Survey, notify: Callable[[Event], None], asked_by: Callable[[str], str]
+    ) -> Iterator[Outcome[Published]]:
         self._following = following = Following(asked_by)
         self._look_at_places()
         long_ago = time.time() - CLEAN_GRACE_SECONDS

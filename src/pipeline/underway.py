@@ -22,7 +22,7 @@ from typing import Any
 
 from pipeline.build.runner import Event, Kind
 from pipeline.errors import StoreError
-from pipeline.files import disk_error, drop, make_folder, read_json, read_plain, write_whole
+from pipeline.files import disk_error, drop, let_go, make_folder, read_json, read_plain, write_whole
 from pipeline.net.outages import Down
 from pipeline.telemetry import failure, log
 
@@ -120,12 +120,12 @@ class Underway:
             try:
                 os.write(descriptor, _CALLED_OFF)
             finally:
-                os.close(descriptor)
+                let_go(descriptor)
 
     def end(self) -> None:
         """Nothing is written from here on, whoever still tells of something."""
         with self._lock:
-            os.close(self._descriptor)
+            let_go(self._descriptor)
             self._descriptor = -1
 
     def show(self, down: Mapping[str, Down]) -> None:
@@ -174,7 +174,7 @@ def showing(data: Path, states: Mapping[str, str] = MappingProxyType({})) -> Ite
             shown.end()
             _remove(stem)
     finally:
-        os.close(lock)
+        let_go(lock)
 
 
 def at_work(data: Path) -> tuple[AtWork, ...]:
@@ -242,7 +242,7 @@ def _held(lock: Path, kind: int) -> Iterator[bool]:
         else:
             yield True
     finally:
-        os.close(descriptor)
+        let_go(descriptor)
 
 
 def _open(path: Path, flags: int = 0) -> int:

@@ -7,6 +7,8 @@ start only once:
     {…, "kill_at": 17, "torn": false}                   SIGKILL right before call 17, or in the middle of its write
     {…, "kill_at": ["fsync", "output/new"], …}          the same at the first such call
     {…, "fail_at": 17, "code": 28, "for_good": false}   call 17 fails with ENOSPC; later ones of its kind too
+    {…, "inject": "read:error=EIO:when=17"}             the kernel's own calls fail so, as strace(1) has it
+    {…, "write_down": ["read", …], "to": …}             the kernel's own calls of those names go to a file
 
 The answer is a line of JSON: `killed`, or `errors` and `calls`. LOG gets the key of each artifact that has reached its
 final name, in a write that survives the process.
@@ -19,6 +21,7 @@ import os
 import re
 import sys
 import traceback
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import astuple
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +29,7 @@ from typing import Any
 
 from pipeline.errors import PipelineError
 from tests.faults.answers import channel
+from tests.faults.kernel import injected, written_down
 from tests.faults.projects import prepare, run
 from tests.faults.system_calls import Before, Call, Failing, Killed, Kind, Watched, nothing
 
@@ -41,6 +45,14 @@ def disturbance(order: dict[str, Any]) -> Before:
     return nothing
 
 
+def beneath(order: dict[str, Any]) -> AbstractContextManager[None]:
+    if "inject" in order:
+        return injected(order["inject"])
+    if "write_down" in order:
+        return written_down(order["write_down"], Path(order["to"]))
+    return nullcontext()
+
+
 def carry_out(order: dict[str, Any], answers: int) -> None:
     log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     calls: list[Call] = []
@@ -53,6 +65,8 @@ def carry_out(order: dict[str, Any], answers: int) -> None:
             plain_write(log, f"{stored[1]}\n".encode())
 
     Watched(Path(order["project"]), disturbance(order), done).begin()
+    with beneath(order):
+        found = run(Path(order["project"]))
     errors = [
         {
             "code": error.code if isinstance(error, PipelineError) else "",
@@ -61,7 +75,7 @@ def carry_out(order: dict[str, Any], answers: int) -> None:
             "hint": error.hint if isinstance(error, PipelineError) else "",
             "traceback": "".join(traceback.format_exception(error)),
         }
-        for error in run(Path(order["project"]))
+        for error in found
     ]
     plain_write(answers, json.dumps({"errors": errors, "calls": [astuple(call) for call in calls]}).encode() + b"\n")
 

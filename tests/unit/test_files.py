@@ -14,7 +14,7 @@ from pipeline.build.seals import Seals
 from pipeline.digests import Digests
 from pipeline.edits import Edits
 from pipeline.errors import PipelineError, SettingsError, StoreError
-from pipeline.files import disk_error, read_json, read_plain, settle_new, stage
+from pipeline.files import disk_error, named, naming, read_json, read_plain, settle_new, stage
 from pipeline.models.lockfile import read_lock
 from pipeline.net.tls import Tls
 from pipeline.records import Measured
@@ -152,3 +152,27 @@ def test_what_the_system_says_has_a_name_and_a_cure(code: int, what: str, tmp_pa
     named = disk_error(OSError(code, os.strerror(code)), tmp_path)
     assert (named.what, named.where, named.errno) == (what, str(tmp_path), code)
     assert named.hint not in {"", disk_error(OSError(errno.EUCLEAN, "x"), tmp_path).hint}
+
+
+def test_a_failure_of_the_system_that_nobody_named_gets_its_name_and_its_file() -> None:
+    error = OSError(errno.ENOLCK, os.strerror(errno.ENOLCK), "/mnt/share/keys")
+    failure = named(error)
+    assert isinstance(failure, StoreError)
+    assert failure.where == "/mnt/share/keys"
+    assert "locks" in failure.what
+    assert "disk of this machine" in failure.hint
+    assert failure.__cause__ is error
+
+
+def test_it_has_a_place_also_where_the_system_names_no_file() -> None:
+    failure = named(OSError(errno.EIO, os.strerror(errno.EIO)))
+    assert isinstance(failure, StoreError)
+    assert "did not name" in failure.where
+
+
+@pytest.mark.parametrize("error", [ConnectionRefusedError(errno.ECONNREFUSED, "refused"), OSError("x"), ValueError()])
+def test_any_other_failure_stays_what_it_is(error: Exception) -> None:
+    assert named(error) is error
+    with pytest.raises(type(error)) as raised, naming():
+        raise error
+    assert raised.value is error

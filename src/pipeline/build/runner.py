@@ -20,6 +20,7 @@ from pipeline.build.plan import Trail, note, why
 from pipeline.build.recipe import Artifact, Flow, Step
 from pipeline.build.store import Damaged, Store, StoredArtifact
 from pipeline.errors import Interrupted
+from pipeline.files import named
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -189,7 +190,7 @@ class Runner(Generic[T, R]):
             except Exception as error:  # noqa: BLE001  # a flow's failure is its own, whatever it is; reported as outcome
                 wait = None if isinstance(answer, BaseException) else open_.job.wait_for(error)
                 if wait is None or not self._hold_up(open_, *wait):
-                    yield self._close(open_, error=error)
+                    yield self._close(open_, error=named(error))
                 return
             self._want(open_, steps)
             if open_.waiting_for:
@@ -360,6 +361,7 @@ def _made(future: Future[object]) -> tuple[StoredArtifact, bool]:
 
 def _error_of(future: Future[object]) -> BaseException | None:
     try:
-        return future.exception()
+        error = future.exception()
     except CancelledError:
         return Interrupted()
+    return None if error is None else named(error)

@@ -11,6 +11,7 @@ one rename however many parts there are.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -33,6 +34,7 @@ from pipeline.files import (
     chunks_of,
     disk_error,
     drop,
+    let_go,
     make_folder,
     open_plain,
     part_of,
@@ -188,9 +190,10 @@ class Store:
 
     def tidy(self, *, older_than: float) -> int:
         """Remove the unfinished files of killed runs; returns how many."""
-        with suppress(FileNotFoundError):
-            return remove_parts((Path(e.path) for e in os.scandir(self.folder) if e.is_dir()), older_than=older_than)
-        return 0
+        return remove_parts(self._shelves(), older_than=older_than)
+
+    def _shelves(self) -> Iterator[Path]:
+        yield from (path for path in self.folder.iterdir() if path.is_dir())
 
     def _keep(self, step: Step, parts: Parts, *, begun: float) -> StoredArtifact:
         path = self._path(step.key)
@@ -258,10 +261,22 @@ def held_byte(path: Path, position: int) -> Iterator[None]:
     except OSError as error:
         raise disk_error(error, path) from error
     try:
-        fcntl.fcntl(descriptor, fcntl.F_OFD_SETLKW, _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, position, 1, 0))
+        with _lock_errors(path):
+            fcntl.fcntl(descriptor, fcntl.F_OFD_SETLKW, _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, position, 1, 0))
         yield
     finally:
-        os.close(descriptor)
+        let_go(descriptor)
+
+
+@contextmanager
+def _lock_errors(path: Path) -> Iterator[None]:
+    """Raises StoreError. A file system without locks says so in several ways."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}:
+            error.errno = errno.ENOLCK
+        raise disk_error(error, path) from error
 
 
 @contextmanager
@@ -278,20 +293,21 @@ def held(path: Path) -> Iterator[None]:
         except OSError as error:
             raise disk_error(error, path) from error
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if _still_named(descriptor, path):
-                break
+            with _lock_errors(path):
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                if _still_named(descriptor, path):
+                    break
         except BaseException:
-            os.close(descriptor)
+            let_go(descriptor)
             raise
-        os.close(descriptor)
+        let_go(descriptor)
     try:
         yield
     finally:
         # On a disk that has become read-only it stays: what was done under the lock is done, and the lock itself goes.
         with suppress(OSError):
             path.unlink()
-        os.close(descriptor)
+        let_go(descriptor)
 
 
 def _whole(part: bytes | Written, path: Path, files: list[Path]) -> bytes | Path:

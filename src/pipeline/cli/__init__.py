@@ -18,6 +18,7 @@ from pipeline import __version__
 from pipeline.cli import backup, export, making, mcp, models, serve, site, upkeep, voices, watch
 from pipeline.cli.opening import Status
 from pipeline.errors import Interrupted, PipelineError, SettingsError
+from pipeline.files import named
 
 app = typer.Typer(
     name="pipeline",
@@ -85,6 +86,9 @@ def run_command_line(arguments: Sequence[str]) -> int:
     except typer.Exit as exit_:
         return int(exit_.exit_code)
     except Exception as error:  # noqa: BLE001  # the last resort: said as what it is, with everything needed to mend it
+        failure = named(error)
+        if isinstance(failure, PipelineError):
+            return _failed(failure, Status.SOME_FAILED)
         return _wrong_usage(error) or _bug(error)
 
 

@@ -6,6 +6,7 @@ After `test_stack.py`: it leaves the stack down, and this one brings it up as `m
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +14,9 @@ from typing import Any
 
 import pytest
 import requests
+from playwright.sync_api import Page, expect, sync_playwright
 
+from tests.browser import chromium
 from tests.compose.conftest import Stack
 from tests.compose.watching import RULES, document
 
@@ -24,6 +27,10 @@ HERE = ("prometheus", "alertmanager")
 # What takes a minute for people takes seconds here; promtool has tried the real times.
 FOR_SECONDS = 15
 NOTE = "---\ntitle: Said when it is back\nmode: read\n---\nThis waits for a voice.\n"
+DROPPED = "---\ntitle: Dropped into the folder\nmode: read\n---\nA file was put there.\n"
+POSTED = {"title": "Posted to the API", "mode": "read", "notes": "A program asked for it."}
+# The smallest voice speaks a sentence in a second; the machine may be busy.
+PATIENCE_MILLISECONDS = 120_000
 
 
 def until(happened: Callable[[], bool], what: Callable[[], object], *, seconds: float = 120) -> None:
@@ -42,9 +49,14 @@ class Ports:
         self._session = requests.Session()
         self._session.trust_env = False
 
+    def address(self, service: str, port: int) -> str:
+        return f"http://{self._stack.compose('port', service, str(port)).stdout.strip()}"
+
     def get(self, service: str, port: int, path: str) -> requests.Response:
-        address = self._stack.compose("port", service, str(port)).stdout.strip()
-        return self._session.get(f"http://{address}{path}", timeout=30)
+        return self._session.get(self.address(service, port) + path, timeout=30)
+
+    def post(self, service: str, port: int, path: str, body: object) -> requests.Response:
+        return self._session.post(self.address(service, port) + path, json=body, timeout=30)
 
     def prometheus(self, path: str) -> Any:
         return self.get("prometheus", 9090, f"/api/v1/{path}").json()["data"]
@@ -100,6 +112,24 @@ def ports(watched: Stack) -> Ports:
     return Ports(watched)
 
 
+@pytest.fixture
+def page(ports: Ports) -> Iterator[Page]:
+    """The pipeline's page, as Chromium shows it; at the end nothing must have been forbidden or broken on it."""
+    program = chromium.installed()
+    if program is None:
+        pytest.skip(f"no browser is installed: none of {', '.join(chromium.NAMES)}")
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    wrong: list[str] = []
+    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=program, args=sandbox) as browser:
+        shown = browser.new_page(locale="en-GB", viewport={"width": 1280, "height": 900})
+        shown.set_default_timeout(PATIENCE_MILLISECONDS)
+        shown.on("pageerror", lambda error: wrong.append(str(error)))
+        shown.on("console", lambda told: wrong.append(told.text) if "Security Policy" in told.text else None)
+        shown.goto(ports.address("door", 8080))
+        yield shown
+    assert wrong == []
+
+
 def running(stack: Stack) -> dict[str, str]:
     """Service → its health, of what runs."""
     shown = [json.loads(line) for line in stack.compose("ps", "--format", "json").stdout.splitlines()]
@@ -140,8 +170,25 @@ def test_every_service_is_asked_and_answers(watched: Stack, ports: Ports) -> Non
     del watched
 
 
+def test_a_file_a_call_and_a_form_become_three_episodes_on_the_page(watched: Stack, ports: Ports, page: Page) -> None:
+    (watched.folder / "input" / "dropped.md").write_text(DROPPED)
+    posted = ports.post("door", 8080, "/api/v1/topics", POSTED)
+    assert posted.status_code == 201, posted.text
+    page.fill("#title", "Asked for on the page")
+    page.fill("#notes", "Somebody filled in a form.")
+    page.select_option("#mode", "read")
+    page.click("text=Make the episode")
+    expect(page.locator("#asked")).to_contain_text("Asked for on the page")
+    for title in ("Dropped into the folder", "Posted to the API", "Asked for on the page"):
+        expect(page.locator(".shelf h3", has_text=title)).to_be_visible(timeout=PATIENCE_MILLISECONDS)
+    for slug in ("dropped-into-the-folder", "posted-to-the-api", "asked-for-on-the-page"):
+        files = ports.get("door", 8080, f"/api/v1/episodes/{slug}").json()["files"]
+        assert {"audio.mp3", "captions.vtt", "index.html"} <= {file["name"] for file in files}
+    assert watched.pipeline("verify").returncode == 0
+
+
 def test_a_service_that_is_stopped_is_missed_in_its_time_and_all_goes_on_when_it_is_back(
-    watched: Stack, ports: Ports
+    watched: Stack, ports: Ports, page: Page
 ) -> None:
     assert ports.state_of("ServiceDown", "piper") == ""
     watched.compose("stop", "piper")
@@ -156,9 +203,13 @@ def test_a_service_that_is_stopped_is_missed_in_its_time_and_all_goes_on_when_it
 
     until(lambda: "voice" in waits(), lambda: ports.get("door", 8080, "/api/v1/maker").text)
     until(lambda: ports.get("door", 8080, "/ready").status_code == 503, lambda: ports.get("door", 8080, "/ready").text)
+    expect(page.locator(".down")).to_contain_text("Voice is not to be had", timeout=PATIENCE_MILLISECONDS)
+    expect(page.locator(".row.stuck .wait")).to_have_text("waits for: Voice")
 
     watched.compose("start", "piper")
     until(lambda: ports.state_of("ServiceDown", "piper") == "", lambda: ports.prometheus("alerts"))
     episode = watched.folder / "output" / "said-when-it-is-back" / "manifest.json"
     until(episode.exists, lambda: ports.get("door", 8080, "/api/v1/maker").text, seconds=300)
     until(lambda: ports.get("door", 8080, "/ready").status_code == 200, lambda: ports.get("door", 8080, "/ready").text)
+    expect(page.locator(".shelf h3", has_text="Said when it is back")).to_be_visible(timeout=PATIENCE_MILLISECONDS)
+    expect(page.locator(".down")).to_have_count(0)

@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Annotated, Any, Literal, ParamSpec, TypeVar
@@ -254,17 +254,7 @@ class Assistant:
     @_for_assistants
     def plan(self, after: After = "", limit: Limit = 20) -> wire.Plan:
         """What the next round would make and why, in the order of the episodes' names. Makes nothing."""
-        look = self.house.surveys.look(len(self.house.files.found()))
-        works = {work.slug: work for work in look.survey.works}
-        names, more = views.page_of(works, after, limit)
-        page = replace(look.survey, works=tuple(works[name] for name in names), whole=False)
-        return wire.Plan(
-            items=[views.planned_of(one) for one in look.studio.plan(page).episodes],
-            next=more,
-            finished=len(look.survey.finished),
-            refused=[wire.Fault(**facts(error)) for error in look.survey.refused[: wire.MOST_ITEMS]],
-            as_of=look.at,
-        )
+        return views.plan_of(self.house.surveys.look(len(self.house.files.found())), after, limit)
 
     # -- scripts ----------------------------------------------------------------------------------------------------
 

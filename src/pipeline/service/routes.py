@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -14,7 +13,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pipeline import __version__
 from pipeline.service import views, wire
 from pipeline.service.house import House as House  # the pages know it from here
-from pipeline.service.problems import Busy, Missing, facts
+from pipeline.service.problems import Busy, Missing
 from pipeline.service.promises import LONGEST_KEY
 from pipeline.service.sending import SentFile
 from pipeline.stages.publish import MANIFEST
@@ -258,6 +257,9 @@ def making(house: House) -> APIRouter:
             held=house.board.slugs("held"),
         )
 
+    def plan(after: str, limit: int) -> wire.Plan:
+        return views.plan_of(house.surveys.look(len(house.files.found())), after, limit)
+
     @router.get("/maker", response_model=wire.Maker)
     def get_maker() -> wire.Maker:
         """What is being done, what waits and since when."""
@@ -288,7 +290,7 @@ def making(house: House) -> APIRouter:
         """
         try:
             async with asyncio.timeout(_PLAN_SECONDS), one_plan:
-                return await asyncio.to_thread(_plan, house, after, limit)
+                return await asyncio.to_thread(plan, after, limit)
         except TimeoutError as late:
             raise Busy(f"the plan was not drawn up in {_PLAN_SECONDS:g} s", hint="Ask for fewer at once.") from late
 
@@ -317,20 +319,6 @@ def making(house: House) -> APIRouter:
         return StreamingResponse(house.hub.listen(after), media_type="text/event-stream", headers=headers)
 
     return router
-
-
-def _plan(house: House, after: str, limit: int) -> wire.Plan:
-    look = house.surveys.look(len(house.files.found()))
-    works = {work.slug: work for work in look.survey.works}
-    names, more = views.page_of(works, after, limit)
-    page = replace(look.survey, works=tuple(works[name] for name in names), whole=False)
-    return wire.Plan(
-        items=[views.planned_of(one) for one in look.studio.plan(page).episodes],
-        next=more,
-        finished=len(look.survey.finished),
-        refused=[wire.Fault(**facts(error)) for error in look.survey.refused[: wire.MOST_ITEMS]],
-        as_of=look.at,
-    )
 
 
 def installation(house: House) -> APIRouter:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from heapq import nsmallest
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +19,7 @@ from pipeline.service.board import Board
 from pipeline.service.board import Standing as Stands
 from pipeline.service.checks import Sight
 from pipeline.service.problems import Missing, facts
+from pipeline.service.surveys import Look
 from pipeline.service.topics import TopicFile, TopicFiles
 from pipeline.stages.publish import MANIFEST, read_manifest
 from pipeline.studio import EpisodePlan
@@ -217,3 +219,17 @@ def fault_of(said: Mapping[str, str] | None) -> wire.Fault | None:
     if said is None:
         return None
     return wire.Fault(code=said["code"], detail=said["detail"], where=said["where"], hint=said["hint"])
+
+
+def plan_of(look: Look, after: str, limit: int) -> wire.Plan:
+    """A page of what the next round would make, in the order of the episodes' names."""
+    works = {work.slug: work for work in look.survey.works}
+    names, more = page_of(works, after, limit)
+    page = replace(look.survey, works=tuple(works[name] for name in names), whole=False)
+    return wire.Plan(
+        items=[planned_of(one) for one in look.studio.plan(page).episodes],
+        next=more,
+        finished=len(look.survey.finished),
+        refused=[wire.Fault(**facts(error)) for error in look.survey.refused[: wire.MOST_ITEMS]],
+        as_of=look.at,
+    )

@@ -14,10 +14,9 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from enum import StrEnum
 from itertools import chain, combinations
 from pathlib import Path
 from threading import Event as Flag
@@ -25,42 +24,28 @@ from typing import Any
 
 from pipeline import inbox
 from pipeline.build.phases import Phases
-from pipeline.build.plan import Outlook, Trail, Verdict, look_through
+from pipeline.build.plan import Outlook, Trail, look_through
 from pipeline.build.recipe import Flow, digest_of
 from pipeline.build.runner import Event, Job, Kind, Outcome, Runner
 from pipeline.build.seals import Seals, states_of
 from pipeline.build.store import Damaged, Store, held, is_key
 from pipeline.domain.topic import Mode, Source, Topic
 from pipeline.edits import Edits
-from pipeline.engines.remembered import (
-    RememberedIllustrator,
-    RememberedVoice,
-    RememberedWriter,
-    illustrator_from,
-    to_plain,
-    voice_from,
-    writer_from,
-)
 from pipeline.engines.retrying import Waits
 from pipeline.errors import (
-    EngineError,
     EngineUnavailable,
     InputError,
     Interrupted,
     PipelineError,
-    SetAside,
     StoreError,
-    WorkerDied,
 )
 from pipeline.files import disk_error, make_folder, naming, remove_parts
 from pipeline.flow import Desk, Edited, Origin, episode
 from pipeline.following import Following
 from pipeline.net.outages import Outages
-from pipeline.ports import Voice, Writer
 from pipeline.records import Failure, Failures, Home, Measured, Record, Records, device_of
 from pipeline.slugs import assign, source_identity
-from pipeline.stages import pictures, speech
-from pipeline.stages.pictures import Away, Easel
+from pipeline.stages import pictures
 from pipeline.stages.publish import (
     MANIFEST,
     SCRIPT,
@@ -76,6 +61,20 @@ from pipeline.stages.publish import (
     withdrawn,
 )
 from pipeline.stages.script import RULES
+from pipeline.studio import earlier
+from pipeline.studio.patience import Patience
+from pipeline.studio.plans import (
+    Checked,
+    EpisodePlan,
+    Folders,
+    Left,
+    Plan,
+    Returns,
+    Rewritten,
+    SharedGpu,
+    Survey,
+    Work,
+)
 from pipeline.underway import RESOURCES, Underway, died_at, showing
 
 DRAWING = pictures.RULE.resource
@@ -84,160 +83,6 @@ DRAWING = pictures.RULE.resource
 _SEAL_EVERY = 200
 # `clean` leaves alone what was made in the last hour: another run may be about to use it.
 CLEAN_GRACE_SECONDS = 3600.0
-# A topic that failed is left alone by who comes by again and again: a minute, then twice as long each time.
-_FIRST_REST_SECONDS = 60.0
-_LONGEST_REST_SECONDS = 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Folders:
-    """Where a project's things are. All absolute."""
-
-    project: Path
-    input: Path
-    output: Path
-    data: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """A topic and the name of its episode's folder."""
-
-    topic: Topic
-    slug: str
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """What lies in `input/`."""
-
-    finished: tuple[str, ...]
-    """Episodes of which nothing has changed since they were made; seen by their seals, not looked into."""
-    works: tuple[Work, ...]
-    """The topics that must be looked at properly."""
-    refused: tuple[InputError, ...]
-    finished_sources: Mapping[str, tuple[str, ...]] = field(repr=False)
-    """The input files of those, and the episodes of each."""
-    sources: Mapping[str, tuple[tuple[int, ...], tuple[str, ...]]] = field(repr=False)
-    """Input file → its state and the episodes it asks for; only files of which every topic was good."""
-    whole: bool = True
-    """False where somebody asked for some episodes alone."""
-
-    @property
-    def asked(self) -> frozenset[str]:
-        """The episodes that a topic asks for."""
-        return frozenset((*self.finished, *(work.slug for work in self.works)))
-
-
-@dataclass(frozen=True, slots=True)
-class EpisodePlan:
-    """What a run would do for one episode."""
-
-    work: Work
-    to_make: tuple[Verdict, ...] = ()
-    to_come: tuple[str, ...] = ()
-    """What follows that cannot be told before something is there to look into: `speech`, `mix`, `film`, `page`."""
-    to_publish: tuple[str, ...] = ()
-    to_withdraw: tuple[str, ...] = ()
-    """Published files that the episode will not have any more, as far as that can be told."""
-    edited: bool = False
-    """The script is a person's own and is kept as it is."""
-    seconds: float | None = None
-    """How long it will take, by what was measured; None where nothing was yet."""
-    drawing_seconds: float = 0.0
-    """How much of that is drawing pictures, as far as that was measured."""
-    error: PipelineError | None = None
-    trail: Trail = field(default_factory=dict, repr=False)
-    """What it would be made from, as far as that can be told."""
-    earlier: Trail = field(default_factory=dict, repr=False)
-    """What it was made from the last time."""
-
-    @property
-    def whole(self) -> bool:
-        """False where something is to come."""
-        return not self.to_come
-
-    @property
-    def nothing_to_do(self) -> bool:
-        return self.error is None and not self.to_make and not self.to_publish and not self.to_withdraw
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """An episode on disk, or an edit of one, that no topic asks for now."""
-
-    slug: str
-    source: str
-    """The topic file that asked for it; empty where nobody knows."""
-    edited: bool
-    """A person's script is kept with it."""
-    refused: bool
-    """That topic file is there, and is refused."""
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """An episode's files, compared with its manifest."""
-
-    slug: str
-    files: int
-    """How many files its manifest lists."""
-    faults: tuple[str, ...]
-    edited: bool
-    """Its script is a person's, and no run has taken it yet."""
-    left: bool
-    """No topic asks for it, so no run publishes it again."""
-    remarks: tuple[str, ...] = ()
-    """What is worth knowing and no fault."""
-
-
-class Returns(StrEnum):
-    """Which script stands in the place of an edit that was given up."""
-
-    STORED = "stored"
-    READ = "read"
-    ANEW = "anew"
-
-
-@dataclass(frozen=True, slots=True)
-class Rewritten:
-    """An edit by hand that was given up."""
-
-    aside: Path
-    """Where it lies now."""
-    script: Returns
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    finished: tuple[str, ...]
-    episodes: tuple[EpisodePlan, ...]
-    refused: tuple[InputError, ...]
-    left: tuple[Left, ...] = ()
-    in_two_phases: bool = False
-    """Everything else is done before the first picture is drawn, because one GPU serves both models."""
-
-    @property
-    def nothing_to_do(self) -> bool:
-        return all(episode.nothing_to_do for episode in self.episodes)
-
-    @property
-    def seconds(self) -> float | None:
-        known = [episode.seconds for episode in self.episodes if episode.seconds is not None]
-        return sum(known) if known else None
-
-    @property
-    def drawing_seconds(self) -> float:
-        """How much of that is drawing pictures."""
-        return sum(episode.drawing_seconds for episode in self.episodes)
-
-
-@dataclass(frozen=True, slots=True)
-class SharedGpu:
-    """One GPU that has room for one model at a time: how each of them is told to leave it. Neither raises."""
-
-    free_of_writer: Callable[[], None]
-    free_of_illustrator: Callable[[], None]
 
 
 class Studio:
@@ -276,7 +121,7 @@ class Studio:
         self._stop = stop
         self._shared_gpu = shared_gpu
         self._outages = outages or Outages()
-        self._topic_tries = topic_tries
+        self._patience = Patience(self.failures, most_tries=topic_tries, clock=clock)
         self._clock = clock
         self._sealed: set[str] = set()
         """The episodes sealed by this run."""
@@ -366,7 +211,7 @@ class Studio:
         return tuple(found)
 
     def _plan_one(self, work: Work) -> EpisodePlan:
-        aside = self._set_aside(work)
+        aside = self._patience.set_aside(work.slug, self._state_of(work))
         if aside is not None:
             return EpisodePlan(work, error=aside)
         record = self.records.load(work.slug)
@@ -448,10 +293,10 @@ class Studio:
         executors = self._executors()
         try:
             states = {work.slug: self._state_of(work) for work in survey.works}
-            self._account_for_the_dead()
+            self._patience.account_for(died_at(self.folders.data))
             works = []
             for work in survey.works:
-                aside = self._set_aside(work)
+                aside = self._patience.set_aside(work.slug, self._state_of(work))
                 if aside is None:
                     works.append(work)
                     continue
@@ -495,7 +340,7 @@ class Studio:
         """
         if not works:
             return
-        suspected = {work.slug for work in works if self._has_died_at(work.slug)}
+        suspected = {work.slug for work in works if self._patience.has_died_at(work.slug)}
         calm = [work for work in works if work.slug not in suspected]
         suspects = [work for work in works if work.slug in suspected]
         with showing(self.folders.data, states) as shown:
@@ -601,8 +446,8 @@ class Studio:
         """The engines to make an episode with: those of this run, or, where those were taken by `auto`, the ones
         that made it before, as long as they have nothing left to do.
         """
-        desk = replace(self._desk, easel=_easel_with_what_was_drawn(record, self._desk, self.store))
-        writer, voice = _writer_before(record, desk), _voice_before(record, desk)
+        desk = replace(self._desk, easel=earlier.easel(record, self._desk, self.store))
+        writer, voice = earlier.writer(record, desk), earlier.voice(record, desk)
         others = [
             resource
             for resource, is_another in (("llm", writer is not desk.writer), ("speech", voice is not desk.voice))
@@ -615,7 +460,7 @@ class Studio:
                 voice=voice if "speech" in idle else desk.voice,
             )
             outlook = self._outlook(work, candidate, edited)
-            if outlook is not None and _has_nothing_for(idle, outlook, work.topic):
+            if outlook is not None and earlier.has_nothing_for(idle, outlook, work.topic):
                 return candidate
         return desk
 
@@ -649,7 +494,7 @@ class Studio:
                 trail=trail,
                 scripts=scripts,
                 identity=source_identity(work.topic),
-                engines=_engines_of(edition, record),
+                engines=earlier.remembered(edition, record),
                 origin=dict(edition.origin or {}),
                 manifests=(*going, manifest),
             )
@@ -708,51 +553,19 @@ class Studio:
         """The survey without the topics that are set aside or failed a short while ago: for who comes by again and
         again.
         """
-        works = tuple(work for work in survey.works if not self._rests(work))
+        works = tuple(work for work in survey.works if not self._patience.rests(work.slug, self._state_of(work)))
         return replace(survey, works=works)
 
     def is_set_aside(self, slug: str) -> bool:
         """Whether it has failed so often, as it was tried last, that it is not tried again."""
-        failure = self.failures.of(slug)
-        return failure is not None and failure.tries >= self._topic_tries
+        return self._patience.is_at_an_end(slug)
 
     def retry(self, slugs: Collection[str] = ()) -> tuple[str, ...]:
         """Forget how episodes failed, so that the next run tries them again; without names, all that are set aside.
 
         Raises InputError, and forgets nothing, for a name of which no failure is remembered.
         """
-        failed = self.failures.slugs()
-        for slug in slugs:
-            if slug not in failed:
-                near = get_close_matches(slug, failed, n=1)
-                hint = f"Did you mean {near[0]}?" if near else "`pipeline status` says how each episode stands."
-                raise InputError(f"no failure of {slug!r} is remembered", hint=hint)
-        names = sorted(slugs or (slug for slug in failed if self.is_set_aside(slug)))
-        for slug in names:
-            self.failures.clear(slug)
-        return tuple(names)
-
-    def _rests(self, work: Work) -> bool:
-        failure = self.failures.of(work.slug)
-        if failure is None or not failure.tries or failure.state != self._state_of(work):
-            return False
-        if failure.tries >= self._topic_tries:
-            return True
-        rest = min(_LONGEST_REST_SECONDS, _FIRST_REST_SECONDS * 2.0 ** (failure.tries - 1))
-        with suppress(ValueError, TypeError):
-            age = (self._clock() - datetime.fromisoformat(failure.at)).total_seconds()
-            return 0 <= age < rest
-        return False
-
-    def _set_aside(self, work: Work) -> SetAside | None:
-        failure = self.failures.of(work.slug)
-        if failure is None or failure.tries < self._topic_tries or failure.state != self._state_of(work):
-            return None
-        times = "it failed" if failure.tries == 1 else f"it failed {failure.tries} times, the last time at {failure.at}"
-        again = f"It is tried again when its topic has changed, or with: pipeline retry {work.slug}"
-        return SetAside(
-            f"set aside, because {times}: {failure.what}", where=failure.where, hint=f"{failure.hint} {again}".strip()
-        )
+        return self._patience.begin_again(slugs)
 
     def _state_of(self, work: Work) -> str:
         """A digest over what decides how a topic fares: itself, a script edited by hand, engines and settings."""
@@ -762,34 +575,10 @@ class Studio:
             script = digest_on_disk(self.folders.output / work.slug / SCRIPT)
         return hashlib.sha256(repr((topic, script, self._desk.fingerprint)).encode()).hexdigest()
 
-    def _has_died_at(self, slug: str) -> bool:
-        failure = self.failures.of(slug)
-        return failure is not None and failure.code == WorkerDied.code
-
-    def _account_for_the_dead(self) -> None:
-        """Note of each topic that a killed run was at that the run did not survive it."""
-        at = self._clock().isoformat(timespec="seconds")
-        for died in died_at(self.folders.data):
-            for slug, (state, steps) in died.items():
-                error = WorkerDied(
-                    "the process that made it was gone in the middle of it",
-                    hint="If the machine ran out of memory, give it more, or set CORES lower.",
-                )
-                self.failures.keep(slug, error, at=at, state=state, steps=sorted(steps))
-
     def _note(self, outcome: Outcome[Published], state: str) -> None:
-        if isinstance(outcome.error, Interrupted) or outcome.error is None:
-            return
-        self.seals.forget([outcome.name])
-        error = outcome.error
-        if not isinstance(error, PipelineError):
-            error = PipelineError(
-                f"a fault in the pipeline itself: {type(error).__name__}: {error}",
-                hint="The log has the whole of it; the topic is kept. Please report it.",
-            )
-        at = self._clock().isoformat(timespec="seconds")
-        counts = not isinstance(error, EngineUnavailable | StoreError)
-        self.failures.keep(outcome.name, error, at=at, state=state, counts=counts)
+        if outcome.error is not None and not isinstance(outcome.error, Interrupted):
+            self.seals.forget([outcome.name])
+            self._patience.note(outcome.name, outcome.error, state)
 
     def _seal(self, survey: Survey) -> None:
         if not survey.works and not survey.sources:
@@ -942,60 +731,6 @@ class Studio:
             for folder in sorted(self.folders.output.iterdir()):
                 if (folder / MANIFEST).is_file():
                     yield folder.name
-
-
-def _writer_before(record: Record, desk: Desk) -> Writer:
-    """The writer of an episode's script, where `auto` has taken another since; else the one at hand."""
-    if desk.auto_writer and "writer" in record.engines:
-        with suppress(TypeError, EngineError):
-            before, now = writer_from(record.engines["writer"]), desk.writer.describe()
-            if (before.engine, before.name, before.digest) != (now.engine, now.name, now.digest):
-                return RememberedWriter(before)
-    return desk.writer
-
-
-def _voice_before(record: Record, desk: Desk) -> Voice:
-    """The voice that spoke an episode, where it is not to be had now; else the one at hand."""
-    if desk.auto_voice and "voice" in record.engines:
-        with suppress(TypeError, EngineError):
-            before = voice_from(record.engines["voice"])
-            now = desk.voice.installed().get(before.name)
-            if now is None or (before.engine, before.digest) != (now.engine, now.digest):
-                return RememberedVoice(before)
-    return desk.voice
-
-
-def _has_nothing_for(idle: Collection[str], outlook: Outlook[Edition], topic: Topic) -> bool:
-    """Whether engines that are not at hand would be asked for nothing: seen to the end, or so far that all of their
-    work was found. Where the script is still to be written, or made longer, nobody knows yet what will be spoken.
-    """
-    if any(verdict.step.rule.resource in {*idle, "llm"} for verdict in outlook.to_make):
-        return False
-    seen = {verdict.step.rule.name for verdict in outlook.verdicts}
-    return outlook.whole or (topic.seconds is None and speech.RULE.name in seen)
-
-
-def _easel_with_what_was_drawn(record: Record, desk: Desk, store: Store) -> Easel:
-    """The easel, with the model that drew an episode's pictures where typography stands in for it now."""
-    if desk.auto_illustrator and "illustrator" in record.engines:
-        with suppress(TypeError, EngineError):
-            before, now = illustrator_from(record.engines["illustrator"]), desk.easel.segments.describe()
-            if before.reads_prompts and not now.reads_prompts:
-                away = Away(RememberedIllustrator(before), lambda key: store.find(key) is not None)
-                return replace(desk.easel, away=away)
-    return desk.easel
-
-
-def _engines_of(edition: Edition, record: Record) -> dict[str, Mapping[str, object]]:
-    engines = dict(record.engines)
-    if edition.writer is not None:
-        engines["writer"] = to_plain(edition.writer)
-    if edition.voice is not None:
-        engines["voice"] = to_plain(edition.voice)
-    # What typography stands in for is remembered: with that name the pictures that it drew are found again.
-    if edition.illustrator is not None and (edition.illustrator.reads_prompts or "illustrator" not in engines):
-        engines["illustrator"] = to_plain(edition.illustrator)
-    return engines
 
 
 def _origin_of(record: Record, manifest: Mapping[str, Any]) -> Origin | None:

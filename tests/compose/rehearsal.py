@@ -1,8 +1,9 @@
 """`make rehearsal`: a night in a half an hour. A hundred topics through the stack, while its services fall.
 
-For so many minutes services are killed, paused, starved and cut off at random, one after another, by a seed. Then they
-are left alone. Every topic must have ended as an episode, every episode must be what its manifest says, and the
-report, rehearsal.json, says what was done to whom when, and what the episodes' own log tells of it.
+For so many minutes services are killed, paused, starved and cut off at random, one after another, by a seed; half of
+the topics are there at the beginning, the others come one by one, so that there is work all the time, however quick the
+machine is. Then they are left alone. Every topic must have ended as an episode, every episode must be what its manifest
+says, and the report, rehearsal.json, says what was done to whom when, and what the episodes' own log tells of it.
 
     python -m tests.compose.rehearsal --topics 100 --minutes 20 --seed 1
 """
@@ -14,9 +15,10 @@ import json
 import os
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -35,6 +37,8 @@ _STARVED_CORES = "0.05"
 _FACTS_A_TOPIC = 5
 _EVERY_NTH_IS_READ = 3
 _LOOK_SECONDS = 5.0
+# For this part of the time topics come.
+_ARRIVING_FOR = 0.9
 
 Stroke = Callable[[Stack, str, Random], str]
 
@@ -50,10 +54,12 @@ class Told:
     about: str
 
 
-def write_topics(folder: Path, number: int) -> None:
-    """So many topic files, no two alike: two of three are written by the model, the third is read as it stands."""
+def write_topics(folder: Path, numbers: Iterable[int]) -> None:
+    """A topic file for each number, no two alike: two of three are written by the model, the third is read as it
+    stands.
+    """
     facts = [line[2:] for line in _FACTS.read_text().splitlines() if line.startswith("- ")]
-    for index in range(number):
+    for index in numbers:
         chosen = [facts[(index * 7 + step) % len(facts)] for step in range(_FACTS_A_TOPIC)]
         title = f"Rehearsed {index:03d}"
         read = index % _EVERY_NTH_IS_READ == 0
@@ -112,6 +118,28 @@ def stop(stack: Stack, service: str, random: Random) -> str:
 STROKES: Mapping[str, Stroke] = {"kill": kill, "pause": pause, "starve": starve, "cut off": cut_off, "stop": stop}
 
 
+@contextmanager
+def arriving(folder: Path, number: int, seconds: float) -> Iterator[None]:
+    """Half of the topics at once, the others evenly over most of the time."""
+    at_once = number // 2
+    write_topics(folder, range(at_once))
+    apart = seconds * _ARRIVING_FOR / max(number - at_once, 1)
+    over = threading.Event()
+
+    def come() -> None:
+        for index in range(at_once, number):
+            over.wait(apart)
+            write_topics(folder, [index])
+
+    coming = threading.Thread(target=come)
+    coming.start()
+    try:
+        yield
+    finally:
+        over.set()  # what has not come yet comes now
+        coming.join()
+
+
 def strike(stack: Stack, random: Random, seconds: float, left: Callable[[], int]) -> Iterator[Told]:
     """Stroke after stroke, until the time is up or nothing is left to be made."""
     begun = time.monotonic()
@@ -148,7 +176,8 @@ def log_lines(stack: Stack) -> list[dict[str, Any]]:
 def report(stack: Stack, wanted: int, strokes: list[Told], seconds: float, seed: int) -> dict[str, Any]:
     lines = log_lines(stack)
     episodes = finished(stack.folder)
-    telling = {"episode_failed", "episode_set_aside", "service_down", "service_back"}
+    telling = {"listening", "stopped", "asked_again", "episode_failed", "episode_set_aside", "service_down",
+               "service_back"}  # fmt: skip
     verified = stack.pipeline("verify", check=False)
     again = stack.pipeline("plan", check=False).stdout.strip().splitlines()
     return {
@@ -161,12 +190,17 @@ def report(stack: Stack, wanted: int, strokes: list[Told], seconds: float, seed:
         "starts_of_the_manager": sum(line["event"] == "listening" for line in lines),
         "log": Counter(str(line["event"]) for line in lines),
         "what_it_told": [
-            {key: line[key] for key in ("time", "event", "episode", "service", "code", "what", "where") if key in line}
+            {
+                key: line[key]
+                for key in ("time", "event", "episode", "stage", "engine", "service", "code", "what", "where")
+                if key in line
+            }
             for line in lines
             if line["event"] in telling
         ],
         "verify": {"status": verified.returncode, "says": verified.stdout.strip().splitlines()[-1:]},
         "plan_afterwards": again[-1:],
+        "done": {line["episode"]: line["time"] for line in lines if line["event"] == "episode_done"},
         "what_was_done": [asdict(told) for told in strokes],
     }
 
@@ -206,13 +240,13 @@ def main(arguments: list[str]) -> int:
     with a_stack(f"rehearsal-{os.getpid()}") as stack:
         sys.stdout.write("building and starting the stack\n")
         stack.run("make", "up")
-        write_topics(stack.folder / "input", topics)
         begun = time.monotonic()
 
         def left() -> int:
             return topics - len(finished(stack.folder))
 
-        strokes = list(strike(stack, Random(wanted.seed), wanted.minutes * 60, left))
+        with arriving(stack.folder / "input", topics, wanted.minutes * 60):
+            strokes = list(strike(stack, Random(wanted.seed), wanted.minutes * 60, left))
         sys.stdout.write(f"{len(strokes)} strokes; now they are left alone, with {left()} to go\n")
         while left() and time.monotonic() - begun < wanted.patience * 60:
             time.sleep(_LOOK_SECONDS)

@@ -11,6 +11,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -216,6 +217,26 @@ def test_a_proxy_that_drips(
             monkeypatch.setenv(name, f"{way}://localhost:{server.port}")
         ended = end_of(Service("Piper", f"{scheme}://piper.example.com", tls=tls, timeouts=TIMEOUTS))
     assert re.search(f"{LATE}|{NO_HANDSHAKE}|^the proxy on the way does not answer", ended.what)
+
+
+def test_a_silence_that_may_last_is_cut_short_by_the_end_of_the_call() -> None:
+    """Seen from the other end: the caller has hung up long before the silence would have been too long."""
+    hung_up: list[bool] = []
+
+    def silent(wire: Wire, server: Server) -> None:
+        heard(wire)
+        wire.sendall(HEADERS)
+        wire.settimeout(5)
+        try:
+            hung_up.append(wire.recv(1) == b"")
+        except TimeoutError:
+            hung_up.append(False)
+
+    with serving(silent) as server:
+        patient = replace(TIMEOUTS, read=20.0)
+        error = end_of(Service("Piper", f"http://localhost:{server.port}", tls=Tls(), timeouts=patient))
+    assert re.search(LATE, error.what)
+    assert hung_up == [True]
 
 
 def test_a_call_that_was_nearly_too_late_leaves_its_connection_as_it_was() -> None:

@@ -231,9 +231,9 @@ def test_what_cannot_be_shown_is_said_once(tmp_path: Path) -> None:
         file.unlink()
         file.mkdir()
         (file / "in the way").touch()
-        shown.show(DOWN)
-        shown.show({})
-        assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["waits_not_shown"]
+        for down in (DOWN, {}, DOWN):
+            shown.show(down)
+            assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["waits_not_shown"]
         (file / "in the way").unlink()
         file.rmdir()
 

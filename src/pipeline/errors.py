@@ -114,6 +114,8 @@ class EngineUnavailable(EngineError):
     def __init__(self, what: str, *, where: str = "", hint: str = "", retry_after_seconds: float | None = None) -> None:
         super().__init__(what, where=where, hint=hint)
         self.retry_after_seconds = retry_after_seconds
+        self.service = ""
+        """What the run calls it, once it has been asked as often as it was to be; see `net.retry`."""
 
 
 class EngineRefused(EngineError):

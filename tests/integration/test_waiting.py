@@ -168,6 +168,29 @@ def test_a_writer_that_was_never_there_is_waited_for_while_what_needs_none_is_ma
     assert len(ended) == 5
 
 
+class BusyAtFirst(NotYet):
+    """It asks for more time than anybody has who only wants to know who it is; so one call is all it is asked then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.times = 0
+
+    def describe(self) -> WriterIdentity:
+        self.times += 1
+        if self.times == 1:
+            raise EngineUnavailable("it is busy", where=AWAY.where, retry_after_seconds=60.0)
+        self.is_there.set()
+        return super().describe()
+
+
+def test_a_writer_that_was_not_asked_often_enough_to_be_taken_to_be_down_is_waited_for_too(scene: Scene) -> None:
+    scene.topics(WRITE, 2)
+    inner = BusyAtFirst()
+    writer = RetryingWriter(inner, policy=POLICY, stop=scene.stop, breaker=scene.breaker("writer"))
+    assert set(scene.run(scene.studio(FakeVoice(), writer)).values()) == {None}
+    assert not [news for news in scene.news if isinstance(news, Down)]
+
+
 def test_patience_ends_with_a_named_reason_and_its_cure_and_what_needs_no_voice_is_kept(scene: Scene) -> None:
     scene.topics(WRITE, 2)
     writer = FakeWriter(lambda _: "No.", identity=SMALL)

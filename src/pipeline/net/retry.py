@@ -91,7 +91,7 @@ def call(
     Raises what `act` raised last, or Interrupted as soon as `stop` is set.
     """
     pause = sleep if sleep is not None else stop.wait
-    asking = _Asking(breaker, limit or Unlimited(), stop, policy, clock, works)
+    asking = _Asking(breaker, limit or Unlimited(), stop, policy, clock, works, lambda: tallies.retried(service))
 
     def worth_it(error: BaseException) -> bool:
         return (
@@ -133,7 +133,11 @@ def call(
         sleep=rest,
         reraise=True,
     )
-    return again(lambda: asking.ask(once))
+    try:
+        return again(lambda: asking.ask(once))
+    except EngineUnavailable as error:
+        error.service = service
+        raise
 
 
 class _Asking:
@@ -147,6 +151,7 @@ class _Asking:
         policy: Policy,
         clock: Callable[[], float],
         works: Callable[[], object] | None,
+        again: Callable[[], None],
     ) -> None:
         self._breaker = breaker
         self._limit = limit
@@ -154,6 +159,7 @@ class _Asking:
         self._policy = policy
         self._clock = clock
         self._works = works
+        self._again = again
         self._until = clock() + policy.total_seconds
         self._calls = 0
         self._tries = 0
@@ -212,9 +218,23 @@ class _Asking:
             self._limit.wait(self._stop)
             return act()
         except EngineUnavailable:
-            if admission is Admission.PROBE:
-                self._given_up = self._tries >= self._policy.attempts and self._others_are_answered()
+            if admission is not Admission.PROBE:
+                raise
+            try:
+                if self._tries < self._policy.attempts - 1 or not self._others_are_answered():
+                    raise
+                return self._once_more(act)
+            finally:
                 self._until += self._clock() - begun
+
+    def _once_more(self, act: Callable[[], T]) -> T:
+        """The service does other work, perhaps because it has just come back: this try says which it is."""
+        self._again()
+        self._tries += 1
+        try:
+            return act()
+        except EngineUnavailable:
+            self._given_up = True
             raise
 
     def _others_are_answered(self) -> bool:

@@ -406,10 +406,9 @@ class Studio:
         """The service that has to say what it is before an episode can be begun; None where it is not that."""
         engines = {"writer": self._desk.writer, "voice": self._desk.voice, "illustrator": self._desk.easel.segments}
         if isinstance(error, EngineUnavailable):
-            for service in self._outages.down:
-                engine = engines.get(service)
-                if isinstance(engine, Waits):
-                    return RESOURCES[service], engine.wait
+            engine = engines.get(error.service)
+            if isinstance(engine, Waits):
+                return RESOURCES[error.service], engine.wait
         return None
 
     def _job(self, work: Work) -> Job[Edition, Published]:

@@ -37,8 +37,6 @@ _STARVED_CORES = "0.05"
 _FACTS_A_TOPIC = 5
 _EVERY_NTH_IS_READ = 3
 _LOOK_SECONDS = 5.0
-# For this part of the time topics come.
-_ARRIVING_FOR = 0.9
 
 Stroke = Callable[[Stack, str, Random], str]
 
@@ -120,10 +118,10 @@ STROKES: Mapping[str, Stroke] = {"kill": kill, "pause": pause, "starve": starve,
 
 @contextmanager
 def arriving(folder: Path, number: int, seconds: float) -> Iterator[None]:
-    """Half of the topics at once, the others evenly over most of the time."""
+    """Half of the topics at once, the others evenly over the time."""
     at_once = number // 2
     write_topics(folder, range(at_once))
-    apart = seconds * _ARRIVING_FOR / max(number - at_once, 1)
+    apart = seconds / max(number - at_once, 1)
     over = threading.Event()
 
     def come() -> None:
@@ -141,9 +139,9 @@ def arriving(folder: Path, number: int, seconds: float) -> Iterator[None]:
 
 
 def strike(stack: Stack, random: Random, seconds: float, left: Callable[[], int]) -> Iterator[Told]:
-    """Stroke after stroke, until the time is up or nothing is left to be made."""
+    """Stroke after stroke, until the time is up."""
     begun = time.monotonic()
-    while (now := time.monotonic() - begun) < seconds and left():
+    while (now := time.monotonic() - begun) < seconds:
         service, name = random.choice(SERVICES), random.choice(sorted(STROKES))
         told = Told(round(now, 1), service, name, STROKES[name](stack, service, random))
         sys.stdout.write(f"{told.at:7.1f} s  {service:8} {told.stroke:8} {told.about:40} {left()} left\n")

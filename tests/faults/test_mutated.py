@@ -25,7 +25,7 @@ from tests.faults.mutating import mutated
 from tests.faults.projects import prepare
 from tests.faults.test_network import ask_ollama
 
-CASES = 400 if WHOLE else 60
+CASES = 200 if WHOLE else 60
 
 SETTINGS = b"""\
 language = "en"

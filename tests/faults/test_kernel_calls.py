@@ -29,7 +29,7 @@ ERRORS = {
     "flock": ("ENOLCK",),
 }
 PLACES = 8
-PART = 8
+PART = 4
 CHUNKS = 4 if WHOLE else 1
 
 pytestmark = pytest.mark.skipif(bool(kernel.why_not()), reason=kernel.why_not())

@@ -87,7 +87,9 @@ types: setup-dev ## Static types of source and tests
 mutants: setup-dev ## Make small mistakes in the code on purpose, and see whether the tests notice (an hour on two cores)
 	@$(VENV)/bin/python -m tests.mutants
 
-check: lint types test ## Everything that must hold before a change is kept
+check: setup-dev ## Everything that must hold before a change is kept
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint types
+	@$(MAKE) --no-print-directory test
 
 format: setup-dev ## Bring the code into its form
 	@$(VENV)/bin/ruff check --fix . && $(VENV)/bin/ruff format .

@@ -182,8 +182,9 @@ def test_a_file_a_call_and_a_form_become_three_episodes_on_the_page(watched: Sta
     for title in ("Dropped into the folder", "Posted to the API", "Asked for on the page"):
         expect(page.locator(".shelf h3", has_text=title)).to_be_visible(timeout=PATIENCE_MILLISECONDS)
     for slug in ("dropped-into-the-folder", "posted-to-the-api", "asked-for-on-the-page"):
-        files = ports.get("door", 8080, f"/api/v1/episodes/{slug}").json()["files"]
-        assert {"audio.mp3", "captions.vtt", "index.html"} <= {file["name"] for file in files}
+        answer = ports.get("door", 8080, f"/api/v1/episodes/{slug}")
+        assert answer.status_code == 200, answer.text
+        assert {"audio.mp3", "captions.vtt", "index.html"} <= {file["name"] for file in answer.json()["files"]}
     assert watched.pipeline("verify").returncode == 0
 
 

@@ -171,7 +171,7 @@ def test_every_service_is_asked_and_answers(watched: Stack, ports: Ports) -> Non
 
 
 def test_a_file_a_call_and_a_form_become_three_episodes_on_the_page(watched: Stack, ports: Ports, page: Page) -> None:
-    (watched.folder / "input" / "dropped.md").write_text(DROPPED)
+    (watched.folder / "input" / "dropped-into-the-folder.md").write_text(DROPPED)
     posted = ports.post("door", 8080, "/api/v1/topics", POSTED)
     assert posted.status_code == 201, posted.text
     page.fill("#title", "Asked for on the page")

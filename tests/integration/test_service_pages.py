@@ -15,7 +15,8 @@ import structlog
 
 from pipeline.engines.piper import Piper
 from pipeline.ports import Speech, SpeechRequest, VoiceIdentity
-from pipeline.service.guard import SESSION_COOKIE, SESSION_SECONDS, Guard
+from pipeline.service.app import make_service
+from pipeline.service.guard import SESSION_COOKIE, SESSION_SECONDS, Guard, hosts_of
 from pipeline.service.pages.forecast import Forecast
 from pipeline.service.pages.looks import Looks
 from pipeline.service.pages.rendering import POLICY
@@ -24,7 +25,7 @@ from pipeline.service.pages.transcript import Heard, chapters_of
 from pipeline.service.pages.words import ENGLISH, LANGUAGES, PORTUGUESE, words_for
 from pipeline.text import script_file
 from tests.browser.scene import CHORUS, FAILS, REFUSED, STUCK, WORKS, Director, staged
-from tests.fakes.served import Served
+from tests.fakes.served import Served, project_of
 from tests.fakes.voice import identity
 from tests.fakes.voices_on_disk import BUNDLED
 
@@ -122,6 +123,17 @@ def test_a_form_that_is_sent_twice_makes_one_topic(at: Served) -> None:
     assert (house.project.folders.input / "twice.md").read_text().endswith("\n\nOne.\nTwo.\n")
     requests.delete(f"{at.address}/api/v1/topics/twice.md", timeout=10)
     house.maker.resume()
+
+
+def test_nothing_is_called_new_before_anybody_has_looked_whether_it_is_finished(tmp_path: Path) -> None:
+    (tmp_path / "input").mkdir()
+    (tmp_path / "input" / "chorus.md").write_text("---\ntitle: The dawn chorus\nmode: read\n---\n\nThey sing.\n")
+    house = make_service(project_of(tmp_path), Guard(hosts_of("127.0.0.1", ()), None)).house
+    looks = Looks(house, Shelf(house.project.folders.output), Forecast(house.keeper, house.files))
+    shown = looks.now()
+    assert (shown.state, shown.waits, shown.waiting) == ("starting", 0, [])
+    house.maker.pause()  # nobody will look
+    assert [(row.title, row.state) for row in looks.now().waiting] == [("The dawn chorus", "new")]
 
 
 def test_a_plan_of_many_topics_is_that_of_few(tmp_path: Path) -> None:

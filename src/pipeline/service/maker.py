@@ -190,7 +190,7 @@ class Maker:
     def _log(self, event: str, facts: dict[str, object]) -> None:
         log().info(event, **facts)
         if event == "ready":
-            self._say("idle")
+            self._say("idle" if self.board.surveyed else "starting")
 
     def _rest(self, seconds: float) -> None:
         """Until it is time for the next look, somebody rings, or it is over; while it is paused, until it is not."""

@@ -181,7 +181,8 @@ class Looks:
         making, waiting = by_state.get("making", []), by_state.get("waiting", [])
         failed = [*by_state.get("set-aside", []), *by_state.get("failed", [])]
         asked, _ = house.board.queue((one.name, one.signature) for one in house.files.found().values())
-        unseen = max(0, asked - len(making) - len(waiting))
+        # Before the first survey nobody knows which of them are finished: to call all of them new would alarm.
+        unseen = max(0, asked - len(making) - len(waiting)) if house.maker.state != "starting" else 0
         known = self.forecast.of([*making, *waiting[:_ESTIMATED]])
         shown = [_row(one, known.get(one.slug)) for one in waiting[:WAITING_SHOWN]]
         shown += self._unseen(min(unseen, WAITING_SHOWN - len(shown)))

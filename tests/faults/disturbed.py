@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -92,6 +93,48 @@ class Trial:
 
     def forget(self) -> None:
         shutil.rmtree(self.project)
+
+
+def unnamed(errors: list[dict[str, Any]]) -> list[str]:
+    """The failures that have no code, no sentence, no place or no cure."""
+    return [
+        error["traceback"] for error in errors if not all(error[part] for part in ("code", "what", "where", "hint"))
+    ]
+
+
+def all_named_and_gone_on(
+    runs: Runs, tell: Callable[..., None], cases: Iterable[tuple[object, Mapping[str, object]]]
+) -> int:
+    """Disturb a trial for each case, a name and how; then let it run in peace. Fails where an error has no name, a file
+    is half-written, anything is lost or made twice. Tells the counts; returns how many of the runs had an error.
+    """
+    tried = failed = failures = 0
+    without_name: list[tuple[object, object]] = []
+    partial: list[tuple[object, object]] = []
+    lost: list[tuple[object, object]] = []
+    twice: list[tuple[object, object]] = []
+    for case, disturbance in cases:
+        trial = runs.trial()
+        errors = trial.run(**disturbance)["errors"]
+        tried += 1
+        failed += bool(errors)
+        failures += len(errors)
+        without_name += [(case, said) for said in unnamed(errors)]
+        partial += [(case, fault) for fault in trial.midway()]
+        lost += [(case, fault) for fault in (*trial.run()["errors"], *trial.at_the_end())]
+        twice += [(case, key) for key in trial.done_twice()]
+        trial.forget()
+    tell(
+        calls=tried,
+        failed=failed,
+        failures=failures,
+        unnamed=len(without_name),
+        partial=len(partial),
+        lost=len(lost),
+        twice=len(twice),
+    )
+    assert (without_name, partial, lost, twice) == ([], [], [], [])
+    return failed
 
 
 def calls_of(answer: dict[str, Any]) -> tuple[Call, ...]:

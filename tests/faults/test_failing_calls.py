@@ -7,12 +7,11 @@ had been.
 from __future__ import annotations
 
 import errno
-from typing import Any
 
 import pytest
 
 from tests.faults.conftest import Tell
-from tests.faults.disturbed import Runs
+from tests.faults.disturbed import Runs, all_named_and_gone_on
 from tests.faults.extent import WHOLE, some
 from tests.faults.system_calls import Kind
 
@@ -37,13 +36,6 @@ def cases(runs: Runs) -> list[tuple[int, int, bool]]:
     ]
 
 
-def unnamed(errors: list[dict[str, Any]]) -> list[str]:
-    """The failures that have no code, no sentence, no place or no cure."""
-    return [
-        error["traceback"] for error in errors if not all(error[part] for part in ("code", "what", "where", "hint"))
-    ]
-
-
 def test_a_lock_that_cannot_be_removed_fails_nothing(runs: Runs) -> None:
     lock = "data/store/locks/episode-new"
     removal = next(call.number for call in runs.calls if call.kind is Kind.REMOVE and call.path == lock)
@@ -54,32 +46,14 @@ def test_a_lock_that_cannot_be_removed_fails_nothing(runs: Runs) -> None:
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_a_call_that_fails_is_named_and_the_next_run_goes_on(runs: Runs, tell: Tell, chunk: int) -> None:
-    failed = failures = 0
-    without_name: list[tuple[object, ...]] = []
-    partial: list[tuple[object, ...]] = []
-    lost: list[tuple[object, ...]] = []
-    twice: list[tuple[object, ...]] = []
     chosen = some(cases(runs), PART)[chunk::CHUNKS]
     calls = {call.number: call for call in runs.calls}
-    for number, code, for_good in chosen:
-        case = (calls[number], errno.errorcode[code], for_good)
-        trial = runs.trial()
-        answer = trial.run(fail_at=number, code=code, for_good=for_good)
-        failed += bool(answer["errors"])
-        failures += len(answer["errors"])
-        without_name += [(*case, said) for said in unnamed(answer["errors"])]
-        partial += [(*case, fault) for fault in trial.midway()]
-        lost += [(*case, fault) for fault in (*trial.run()["errors"], *trial.at_the_end())]
-        twice += [(*case, key) for key in trial.done_twice()]
-        trial.forget()
-    tell(
-        calls=len(chosen),
-        failed=failed,
-        failures=failures,
-        unnamed=len(without_name),
-        partial=len(partial),
-        lost=len(lost),
-        twice=len(twice),
+    failed = all_named_and_gone_on(
+        runs,
+        tell,
+        (
+            ((calls[number], errno.errorcode[code], for_good), {"fail_at": number, "code": code, "for_good": for_good})
+            for number, code, for_good in chosen
+        ),
     )
     assert failed > len(chosen) / 2
-    assert (without_name, partial, lost, twice) == ([], [], [], [])

@@ -10,9 +10,8 @@ import pytest
 
 from tests.faults import kernel
 from tests.faults.conftest import Tell
-from tests.faults.disturbed import Runs
+from tests.faults.disturbed import Runs, all_named_and_gone_on
 from tests.faults.extent import WHOLE, some
-from tests.faults.test_failing_calls import unnamed
 
 ERRORS = {
     "openat": ("EMFILE", "EIO", "ENFILE", "EACCES"),
@@ -32,12 +31,12 @@ PLACES = 8
 PART = 4
 CHUNKS = 4 if WHOLE else 1
 
-pytestmark = pytest.mark.skipif(bool(kernel.why_not()), reason=kernel.why_not())
-
 
 @pytest.fixture(scope="module")
 def injections(runs: Runs) -> list[str]:
     """For each kind of call some of those that an undisturbed run makes, every other one failing for good."""
+    if why := kernel.why_not():
+        pytest.skip(why)
     trial = runs.trial()
     log = runs.folder / "kernel-calls"
     assert trial.run(write_down=list(ERRORS), to=str(log))["errors"] == []
@@ -55,30 +54,5 @@ def injections(runs: Runs) -> list[str]:
 def test_whatever_call_of_the_kernel_fails_it_is_named_and_the_next_run_goes_on(
     runs: Runs, injections: list[str], tell: Tell, chunk: int
 ) -> None:
-    failed = failures = 0
-    without_name: list[tuple[str, object]] = []
-    partial: list[tuple[str, object]] = []
-    lost: list[tuple[str, object]] = []
-    twice: list[tuple[str, object]] = []
     chosen = some(injections, PART)[chunk::CHUNKS]
-    for what in chosen:
-        trial = runs.trial()
-        errors = trial.run(inject=what)["errors"]
-        failed += bool(errors)
-        failures += len(errors)
-        without_name += [(what, said) for said in unnamed(errors)]
-        partial += [(what, fault) for fault in trial.midway()]
-        lost += [(what, fault) for fault in (*trial.run()["errors"], *trial.at_the_end())]
-        twice += [(what, key) for key in trial.done_twice()]
-        trial.forget()
-    tell(
-        calls=len(chosen),
-        failed=failed,
-        failures=failures,
-        unnamed=len(without_name),
-        partial=len(partial),
-        lost=len(lost),
-        twice=len(twice),
-    )
-    assert failed > len(chosen) / 3
-    assert (without_name, partial, lost, twice) == ([], [], [], [])
+    assert all_named_and_gone_on(runs, tell, ((what, {"inject": what}) for what in chosen)) > len(chosen) / 3

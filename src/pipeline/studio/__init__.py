@@ -12,11 +12,9 @@ from pipeline.studio.plans import (
     Survey,
     Work,
 )
-from pipeline.studio.studio import CLEAN_GRACE_SECONDS, DRAWING, Studio, fingerprint_of
+from pipeline.studio.studio import Studio, fingerprint_of
 
 __all__ = [
-    "CLEAN_GRACE_SECONDS",
-    "DRAWING",
     "Checked",
     "EpisodePlan",
     "Folders",

@@ -77,12 +77,12 @@ from pipeline.studio.plans import (
 )
 from pipeline.underway import RESOURCES, Underway, died_at, showing
 
-DRAWING = pictures.RULE.resource
+_DRAWING = pictures.RULE.resource
 
 # Seals are written now and then during a long run, so that a killed one has little to look at again.
 _SEAL_EVERY = 200
 # `clean` leaves alone what was made in the last hour: another run may be about to use it.
-CLEAN_GRACE_SECONDS = 3600.0
+_CLEAN_GRACE_SECONDS = 3600.0
 
 
 class Studio:
@@ -254,7 +254,7 @@ class Studio:
             for name, resource, units in work
             if (seconds := self.measured.seconds(name, units)) is not None
         ]
-        drawing = sum(seconds for resource, seconds in known if resource == DRAWING)
+        drawing = sum(seconds for resource, seconds in known if resource == _DRAWING)
         if not known:
             return (0.0 if not work else None), drawing
         return sum(seconds for _, seconds in known), drawing
@@ -276,7 +276,7 @@ class Studio:
     ) -> Iterator[Outcome[Published]]:
         self._following = following = Following(asked_by)
         self._look_at_places()
-        long_ago = time.time() - CLEAN_GRACE_SECONDS
+        long_ago = time.time() - _CLEAN_GRACE_SECONDS
         remove_parts((self.folders.data,), older_than=long_ago)  # a run that was killed at its end left nothing to do
         if survey.works:
             self.store.tidy(older_than=long_ago)
@@ -376,7 +376,7 @@ class Studio:
         if self._shared_gpu is None:
             return runner(notify).run(self._job(work) for work in works)
         phases: Phases[Edition, Published] = Phases(
-            DRAWING,
+            _DRAWING,
             is_there=lambda key: self.store.find(key) is not None,
             before=self._shared_gpu.free_of_writer,
             after=self._shared_gpu.free_of_illustrator,
@@ -722,7 +722,7 @@ class Studio:
             desk = self._desk_for(Work(topic, slug), record, edited)
             outlook = look_through(episode(topic, slug, desk, edited=edited), self.store.find)
             needed.update(verdict.step.key for verdict in outlook.verdicts)
-        return self.store.sweep(needed, older_than=time.time() - CLEAN_GRACE_SECONDS)
+        return self.store.sweep(needed, older_than=time.time() - _CLEAN_GRACE_SECONDS)
 
     def episodes_on_disk(self) -> Iterable[str]:
         """The folders in `output/` that hold a manifest."""

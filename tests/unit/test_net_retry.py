@@ -423,20 +423,36 @@ def test_what_a_call_took_is_tallied() -> None:
 # -- the limit ---------------------------------------------------------------------------------------------------
 
 
-def test_no_more_calls_are_made_in_a_window_than_are_allowed() -> None:
-    stop, limit = threading.Event(), CallsPerMinute(3, minute_seconds=3600)
+class Never(threading.Event):
+    """An event that is not set, and whose waiting moves a clock."""
+
+    def __init__(self, time: Time) -> None:
+        super().__init__()
+        self._time = time
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        return self._time.sleep(timeout)
+
+
+def test_as_many_calls_a_minute_as_are_allowed_and_the_next_waits_for_the_minute_to_end() -> None:
+    time = Time()
+    stop, limit = Never(time), CallsPerMinute(3, clock=time)
+    made = []
+    for pause in (0.0, 20.0, 30.0, 0.0, 0.0, 70.0, 0.0, 0.0, 0.0):
+        time.now += pause
+        limit.wait(stop)
+        made.append(time.now)
+    assert made == [0.0, 20.0, 50.0, 60.0, 60.0, 130.0, 130.0, 130.0, 190.0]
+    assert time.slept == [10.0, 60.0]
+
+
+def test_who_waits_for_the_next_minute_is_let_go_when_the_run_stops() -> None:
+    stop, limit = threading.Event(), CallsPerMinute(3)
     for _ in range(3):
         limit.wait(stop)
-    with ThreadPoolExecutor(1) as threads:
-        fourth = threads.submit(limit.wait, stop)
-        assert not fourth.done()
-        stop.set()
-        assert isinstance(fourth.exception(10), Interrupted)
-
-
-def test_a_new_window_lets_calls_through_again() -> None:
-    stop, limit = threading.Event(), CallsPerMinute(1, minute_seconds=0.01)
-    for _ in range(3):
+    stop.set()
+    with pytest.raises(Interrupted):
         limit.wait(stop)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from threading import Event
 from typing import Protocol
 
 from ratelimit import RateLimitException, limits
 
 from pipeline.errors import Interrupted
+
+_MINUTE_SECONDS = 60.0
 
 
 class Limit(Protocol):
@@ -17,20 +21,21 @@ class Limit(Protocol):
 
 
 class CallsPerMinute:
-    """At most `calls` in each minute that begins with a call; thread-safe, for this process.
+    """At most `calls` in a minute by `clock`; thread-safe, for this process.
 
-    `ratelimit` counts in fixed windows, so that up to twice as many fall into a minute that straddles two of them.
+    The first minute begins now, each other one with the first call after the one before it is over. `ratelimit` counts
+    in such fixed windows, so that up to twice as many fall into a minute that straddles two of them.
     """
 
-    def __init__(self, calls: int, *, minute_seconds: float = 60.0) -> None:
-        self._take = limits(calls=calls, period=minute_seconds)(lambda: None)
+    def __init__(self, calls: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._take = limits(calls=calls, period=_MINUTE_SECONDS, clock=clock)(lambda: None)
 
     def wait(self, stop: Event) -> None:
         while True:
             try:
                 self._take()
             except RateLimitException as full:
-                if stop.wait(max(0.0, full.period_remaining)):
+                if stop.wait(full.period_remaining):  # it is refused only while the window lasts
                     raise Interrupted from None
             else:
                 return

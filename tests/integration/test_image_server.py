@@ -19,7 +19,7 @@ from PIL import Image
 from pipeline.engines.retrying import RetryingIllustrator
 from pipeline.engines.stable_diffusion import StableDiffusion
 from pipeline.errors import EngineRefused, EngineUnavailable
-from pipeline.image_server.__main__ import check_ready, main
+from pipeline.image_server.__main__ import main
 from pipeline.image_server.app import create_app
 from pipeline.image_server.easel import Easel
 from pipeline.image_server.faults import NoModel, OutOfMemoryError
@@ -255,7 +255,15 @@ def test_a_page_of_another_site_cannot_have_anything_done(server: Running) -> No
 # -- how it is ---------------------------------------------------------------------------------------------------
 
 
-def test_ready_means_that_a_picture_can_be_drawn(capsys: pytest.CaptureFixture[str]) -> None:
+def status_of_the_check() -> str | int | None:
+    with pytest.raises(SystemExit) as left:
+        main(["--check-ready"])
+    return left.value.code
+
+
+def test_ready_means_that_a_picture_can_be_drawn(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = Running()
     made.broken = NoModel("the model stabilityai/sd-turbo is not here", hint="Fetch it.")
     with running(made) as server:
@@ -263,16 +271,16 @@ def test_ready_means_that_a_picture_can_be_drawn(capsys: pytest.CaptureFixture[s
             server.easel.load().result(SECONDS)
         before = requests.get(f"{server.url}/ready", timeout=SECONDS)
         health = requests.get(f"{server.url}/health", timeout=SECONDS)
-        settings = server.settings.model_copy(update={"port": server.port})
-        checked = [check_ready(settings)]
+        monkeypatch.setenv("IMAGES_PORT", str(server.port))
+        checked = [status_of_the_check()]
         with pytest.raises(EngineUnavailable, match="sd-turbo is not here"):
             server.client().describe()
         refused = server.draw()
         server.broken = None
         server.easel.load().result(SECONDS)
         after = requests.get(f"{server.url}/ready", timeout=SECONDS)
-        checked.append(check_ready(settings))
-    checked.append(check_ready(settings))
+        checked.append(status_of_the_check())
+    checked.append(status_of_the_check())
     told = capsys.readouterr()
 
     assert (before.status_code, before.json()["ready"]) == (503, False)

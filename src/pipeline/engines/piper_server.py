@@ -34,7 +34,7 @@ from pipeline.ports import Speech, SpeechRequest, VoiceIdentity
 from pipeline.text import alignment
 
 _ENGINE = "piper-server"
-# What only our own server says of each voice in /voices (speech_server/app.py).
+# What only our own server says of each voice in /voices (speech_server/piper_routes.py).
 _OURS = "media_pipeline"
 _IS_IT_PIPER = "Is this Piper? See PIPER_BASE_URL, and what listens there."
 # How long the list of voices is believed. Reading it costs the server a few milliseconds a voice; after every

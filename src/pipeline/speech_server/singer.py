@@ -13,6 +13,7 @@ from typing import Protocol
 from pipeline.domain.sentence import Sentence, Word
 from pipeline.errors import PipelineError
 from pipeline.ports import Speech, SpeechRequest, VoiceIdentity
+from pipeline.speech_server.booth import Booth
 from pipeline.speech_server.faults import Unknown
 from pipeline.telemetry import traces
 from pipeline.text.alignment import Sound
@@ -66,6 +67,10 @@ class Piece:
     noise_w: float | None = None
     heard: Callable[[bytes], None] | None = None
     """Given the sound as it is made, on the speaker's thread, before the whole of it is checked."""
+
+
+Booths = Booth[Piece, Said]
+"""Where it is spoken: one for all routes, so that none is served before its turn."""
 
 
 class Singer:

@@ -9,10 +9,11 @@ there to tell how things stand.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from threading import Event
-from typing import Generic, Protocol, TypeVar, runtime_checkable
+from typing import ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 from pipeline.errors import EngineUnavailable
 from pipeline.net.breaker import Breaker, Change, log_change
@@ -59,12 +60,21 @@ def breaker_for(service: str, policy: Policy, on_change: Callable[[Change], None
     return Breaker(service, rests=replace(rests, failures=min(rests.failures, policy.attempts)), on_change=on_change)
 
 
-class RetryingWriter:
-    """A Writer that waits for another one. Nonsense is not asked again: only another seed gives another answer."""
+class _Checked(Protocol):
+    def check(self) -> None: ...
+
+
+E = TypeVar("E", bound=_Checked)
+
+
+class _Retrying(ABC, Generic[E, K]):
+    """What is common to the three: how it is asked what it is, waited for, proven, and told to give memory back."""
+
+    role: ClassVar[str]
 
     def __init__(
         self,
-        writer: Writer,
+        engine: E,
         *,
         policy: Policy,
         stop: Event,
@@ -72,107 +82,73 @@ class RetryingWriter:
         limit: Limit | None = None,
         on_retry: Callable[[Retry], None] = say,
     ) -> None:
-        self._writer = writer
+        self._engine = engine
         self._asking = _Asking(
-            "writer", policy, stop, breaker or breaker_for("writer", policy), limit, on_retry, writer.check
+            self.role, policy, stop, breaker or breaker_for(self.role, policy), limit, on_retry, engine.check
         )
-        self._known = _Known(self._asking, writer.describe)
+        self._known = _Known(self._asking, self._ask)
+
+    @abstractmethod
+    def _ask(self) -> K:
+        """What the engine says of itself."""
+
+    def wait(self) -> None:
+        """See `Waits`."""
+        self._known.wait()
+
+    def check(self) -> None:
+        self._engine.check()
+
+    def unload(self) -> bool:
+        """See `ports.Unloads`; False where it is not one."""
+        engine: object = self._engine
+        return self._asking.briefly(engine.unload) if isinstance(engine, Unloads) else False
+
+
+class RetryingWriter(_Retrying[Writer, WriterIdentity]):
+    """A Writer that waits for another one. Nonsense is not asked again: only another seed gives another answer."""
+
+    role = "writer"
+
+    def _ask(self) -> WriterIdentity:
+        return self._engine.describe()
 
     def describe(self) -> WriterIdentity:
         return self._known()
 
-    def wait(self) -> None:
-        """See `Waits`."""
-        self._known.wait()
-
-    def check(self) -> None:
-        self._writer.check()
-
     def answer(self, question: Question, on_text: Callable[[str], None] | None = None) -> Answer:
         """See `ports.Writer`. After a failure `on_text` hears the answer again from its beginning."""
-        return self._asking.patiently(lambda: self._writer.answer(question, on_text))
-
-    def unload(self) -> bool:
-        """See `ports.Unloads`; False where it is not one."""
-        writer = self._writer
-        return self._asking.briefly(writer.unload) if isinstance(writer, Unloads) else False
+        return self._asking.patiently(lambda: self._engine.answer(question, on_text))
 
 
-class RetryingVoice:
+class RetryingVoice(_Retrying[Voice, Mapping[str, VoiceIdentity]]):
     """A Voice that waits for another one. Nonsense is asked again: a synthesizer's next answer may be sound."""
 
-    def __init__(
-        self,
-        voice: Voice,
-        *,
-        policy: Policy,
-        stop: Event,
-        breaker: Breaker | None = None,
-        limit: Limit | None = None,
-        on_retry: Callable[[Retry], None] = say,
-    ) -> None:
-        self._voice = voice
-        self._asking = _Asking(
-            "voice", policy, stop, breaker or breaker_for("voice", policy), limit, on_retry, voice.check
-        )
-        self._known = _Known(self._asking, voice.installed)
+    role = "voice"
+
+    def _ask(self) -> Mapping[str, VoiceIdentity]:
+        return self._engine.installed()
 
     def installed(self) -> Mapping[str, VoiceIdentity]:
         return self._known()
 
-    def wait(self) -> None:
-        """See `Waits`."""
-        self._known.wait()
-
-    def check(self) -> None:
-        self._voice.check()
-
     def speak(self, request: SpeechRequest) -> Speech:
-        return self._asking.patiently(lambda: self._voice.speak(request), after_nonsense=True)
+        return self._asking.patiently(lambda: self._engine.speak(request), after_nonsense=True)
 
 
-class RetryingIllustrator:
+class RetryingIllustrator(_Retrying[Illustrator, IllustratorIdentity]):
     """An Illustrator that waits for another one. Nonsense is not asked again: the illustrator has tried other seeds."""
 
-    def __init__(
-        self,
-        illustrator: Illustrator,
-        *,
-        policy: Policy,
-        stop: Event,
-        breaker: Breaker | None = None,
-        limit: Limit | None = None,
-        on_retry: Callable[[Retry], None] = say,
-    ) -> None:
-        self._illustrator = illustrator
-        self._asking = _Asking(
-            "illustrator",
-            policy,
-            stop,
-            breaker or breaker_for("illustrator", policy),
-            limit,
-            on_retry,
-            illustrator.check,
-        )
-        self._known = _Known(self._asking, illustrator.describe)
+    role = "illustrator"
+
+    def _ask(self) -> IllustratorIdentity:
+        return self._engine.describe()
 
     def describe(self) -> IllustratorIdentity:
         return self._known()
 
-    def wait(self) -> None:
-        """See `Waits`."""
-        self._known.wait()
-
-    def check(self) -> None:
-        self._illustrator.check()
-
     def draw(self, request: PictureRequest) -> Picture:
-        return self._asking.patiently(lambda: self._illustrator.draw(request))
-
-    def unload(self) -> bool:
-        """See `ports.Unloads`; False where it is not one."""
-        illustrator = self._illustrator
-        return self._asking.briefly(illustrator.unload) if isinstance(illustrator, Unloads) else False
+        return self._asking.patiently(lambda: self._engine.draw(request))
 
 
 class _Asking:

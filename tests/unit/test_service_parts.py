@@ -323,7 +323,7 @@ def test_what_is_held_is_a_file(tmp_path: Path) -> None:
 
 
 def test_every_rule_has_a_stage() -> None:
-    assert "other" not in {stage_of(rule.name) for rule in wiring._RULES}
+    assert "other" not in {stage_of(rule.name) for rule in wiring.RULES}
 
 
 # -- events -------------------------------------------------------------------------------------------------------

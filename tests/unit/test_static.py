@@ -205,7 +205,7 @@ RULES = {
             # A test of the file alone, before any connection: nothing is believed by it.
             "settings/loading.py": {"SSLContext"},
             # Passed on, each from the one before.
-            "wiring.py": {"verify=tls.context()", "verify=settings.ssl_verify"},
+            "wiring/engines.py": {"verify=tls.context()", "verify=settings.ssl_verify"},
             "engines/ollama.py": {"verify=self._verify"},
             # Of backups: whether the archive is read back.
             "cli/backup.py": {"verify=verify"},
@@ -251,9 +251,8 @@ RULES = {
             "engines/ollama_models.py": {"requests"},
             # What a name leads to is what is to be told; in a thread of its own, with a deadline.
             "doctor/servers.py": {"socket"},
-            # They listen; and ask themselves whether they are healthy, on this machine.
-            "image_server/__main__.py": {"http.client", "socket"},
-            "speech_server/__main__.py": {"http.client", "socket"},
+            # It listens; and asks itself whether it is healthy, on this machine.
+            "engine_server.py": {"http.client", "socket"},
             "service/serving.py": {"socket"},
             # A door on this machine's own address to the service behind it.
             "service/forward.py": {"open_connection"},

@@ -43,7 +43,7 @@ MODULES = (
     Guarded("net/retry.py", _NET),
     Guarded("net/limit.py", ("tests/unit/test_net_retry.py",)),
     Guarded("net/tallies.py", ("tests/unit/test_net_tallies.py",)),
-    Guarded("net/deadline.py", ("tests/integration/test_deadline.py",)),
+    Guarded("net/deadline.py", ("tests/unit/test_net_deadline.py", "tests/integration/test_deadline.py")),
     Guarded("engines/retrying.py", ("tests/unit/test_net_retrying.py",)),
     Guarded("stages/publish.py", _PUBLISH),
     Guarded("domain/manifest.py", _PUBLISH),
@@ -62,6 +62,8 @@ MODULES = (
 
 _UNREAD = "It is read only of a service that is taken to be down, and is set whenever one is."
 
+_TO_THE_NANOSECOND = "The clock would have to stand still at the very nanosecond of the end."
+
 EQUIVALENT = (
     Equivalent(
         "net/circuit.py",
@@ -72,6 +74,28 @@ EQUIVALENT = (
     ),
     Equivalent("net/circuit.py", "Circuit.__init__", "self._since = 0.0", "self._since = (1.0)", _UNREAD),
     Equivalent("net/circuit.py", "Circuit.__init__", "self.next_try = 0.0", "self.next_try = (1.0)", _UNREAD),
+    Equivalent("net/deadline.py", "_hold", "if left <= 0:", "if (left < 0):", _TO_THE_NANOSECOND),
+    Equivalent(
+        "net/deadline.py",
+        "_held",
+        "if ends is not None and time.monotonic() >= ends:",
+        "if ends is not None and (time.monotonic() > ends):",
+        _TO_THE_NANOSECOND,
+    ),
+    Equivalent(
+        "net/deadline.py",
+        "_hold",
+        "if patience is None or left < patience:",
+        "if patience is None or (left <= patience):",
+        "Where they are the same, so is what is set.",
+    ),
+    Equivalent(
+        "net/deadline.py",
+        "TlsSocket.recv",
+        "def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:",
+        "def recv(self, buflen: int = (1025), flags: int = 0) -> bytes:",
+        "Whoever reads says how much; the default is there because the socket's own method has it.",
+    ),
     Equivalent(
         "build/store.py",
         "_still_named",

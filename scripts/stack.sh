@@ -7,8 +7,8 @@
 #   scripts/stack.sh own input             give folders to the stack's user, where root calls
 #   scripts/stack.sh compose ps            docker compose with this project's files, settings and user
 #
-# MODE=containers or MODE=local decides; else containers are taken where a Docker Engine answers. What else it reads,
-# from the environment or .env: SD_ENABLED, GPU, OLLAMA_BASE_URL, EXTRA_CA_FILE, MONITORING, STACK_NAME,
+# MODE=containers or MODE=local decides; else a project stays where its work lies, and containers are taken for a new one
+# where a Docker Engine answers. What else it reads, from the environment or .env: DATA_DIR, SD_ENABLED, GPU, OLLAMA_BASE_URL, EXTRA_CA_FILE, MONITORING, STACK_NAME,
 # CONTAINER_ENGINE.
 set -eu
 cd "$(dirname "$0")/.."
@@ -57,6 +57,18 @@ older() { # VERSION MAJOR MINOR
     [ "$major" -lt "$2" ] || { [ "$major" -eq "$2" ] && [ "${rest%%.*}" -lt "$3" ]; }
 }
 
+# What was made without containers lies in a folder, what was made in them in volumes: neither finds the other's.
+has_worked_here() {
+    data=$(setting DATA_DIR)
+    data=${data:-.pipeline}
+    [ -d "$data/store" ] && ! "$engine" volume inspect "$(stack_name)-store" >/dev/null 2>&1
+}
+
+stack_name() {
+    name=$(setting STACK_NAME)
+    printf '%s' "${name:-media-pipeline}"
+}
+
 decide() {
     case $(setting MODE) in
         local)
@@ -69,10 +81,12 @@ decide() {
             ;;
         '' | auto)
             problem=$(why_no_containers)
-            if [ -z "$problem" ]; then
-                mode=containers why="a container engine answers; MODE=local does without"
-            else
+            if [ -n "$problem" ]; then
                 mode=local why="$problem"
+            elif has_worked_here; then
+                mode=local why="its work so far lies in $data/; MODE=containers begins anew in containers"
+            else
+                mode=containers why="a container engine answers; MODE=local does without"
             fi
             ;;
         *) fail "MODE is local, containers or auto, not '$(setting MODE)'" ;;
@@ -88,8 +102,7 @@ ready=
 prepare() {
     [ -z "$ready" ] || return 0
     ready=yes
-    STACK_NAME=$(setting STACK_NAME)
-    STACK_NAME=${STACK_NAME:-media-pipeline}
+    STACK_NAME=$(stack_name)
     STACK_VERSION=$(setting STACK_VERSION)
     [ -n "$STACK_VERSION" ] || STACK_VERSION=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' src/pipeline/__init__.py)
     choose_user

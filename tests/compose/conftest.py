@@ -77,11 +77,11 @@ def copy_of_the_project(folder: Path) -> None:
 
 
 def why_no_engine() -> str:
-    said = subprocess.run(
+    asked = subprocess.run(
         ["scripts/stack.sh", "mode"], cwd=ROOT, capture_output=True, text=True, check=False,
-        env={**os.environ, "MODE": "auto"},
-    ).stdout  # fmt: skip
-    return "" if said.startswith("containers") else said.partition(": ")[2].strip()
+        env={**os.environ, "MODE": "containers"},
+    )  # fmt: skip
+    return "" if asked.returncode == 0 else asked.stderr.partition("but ")[2].strip()
 
 
 @pytest.fixture(scope="session")

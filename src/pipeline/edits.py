@@ -65,18 +65,17 @@ class Edits:
         return True
 
     def discard(self, slug: str) -> Path | None:
-        """Put an edit aside, so that the topic's own script stands again; returns where it lies. Raises StoreError."""
+        """Put an edit aside, so that the topic's own script stands again; returns where it lies. Raises StoreError.
+
+        What is published stays as it is until it is replaced; that it is no edit any more, `ours` must say.
+        """
         path = self._path(slug)
         if not path.exists():
             return None
         aside = self.folder / "discarded"
         make_folder(aside)
         kept = aside / f"{slug}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.md"
-        published = self.output / slug / SCRIPT
         try:
-            # What is in the episode's folder is the same edit; left there, it would be taken for a new one.
-            if digest_on_disk(published) == digest_on_disk(path):
-                published.unlink()
             path.replace(kept)
         except OSError as error:
             raise disk_error(error, path) from error

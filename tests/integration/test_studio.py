@@ -221,9 +221,38 @@ def test_a_rewritten_episode_is_made_from_its_topic_again(project: Project) -> N
     given_up = studio.rewrite("the-log")
     assert given_up.script is Returns.READ
     assert "Only this." in given_up.aside.read_text()
+    assert "Only this." in script.read_text(), "what is published stays until it is replaced"
     project.built()
     assert script.read_text() == ours
     assert project.manifest("the-log")["script"]["edited_by_hand"] is False
+
+
+def test_an_episode_whose_edit_was_given_up_is_whole_until_the_next_run(project: Project) -> None:
+    project.topic("log.md", READ)
+    project.built()
+    script = project.output / "the-log" / "script.md"
+    script.write_text("---\ntitle: The log\nlanguage: en\n---\n\nOnly this.\n")
+    project.built()
+    studio = make_studio(project.folder, voice=project.voice, writer=project.writer)
+    studio.rewrite("the-log")
+    (checked,) = studio.check()
+    assert (checked.faults, checked.edited) == ((), False)
+    script.write_text("---\ntitle: The log\nlanguage: en\n---\n\nThis after all.\n")
+    project.built()
+    assert "This after all." in script.read_text()
+
+
+def test_a_script_that_was_replaced_and_is_brought_back_is_a_persons(project: Project) -> None:
+    topic = project.topic("log.md", READ)
+    project.built()
+    script = project.output / "the-log" / "script.md"
+    before = script.read_text()
+    topic.write_text(READ.replace("six", "nine"))
+    project.built()
+    script.write_text(before)
+    project.built()
+    assert script.read_text() == before
+    assert project.manifest("the-log")["script"]["edited_by_hand"] is True
 
 
 def test_a_mistake_in_an_edited_script_is_named_and_the_published_episode_stays(project: Project) -> None:

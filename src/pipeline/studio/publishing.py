@@ -76,8 +76,9 @@ class Publisher:
                 self._records.save(work.slug, now)
             published = publish(edition, folder, ours={*before, digest})
             self._home.note(self._output)
-            if going:
-                self._records.save(work.slug, replace(now, manifests=(manifest,)))
+            settled = replace(now, scripts=scripts[-1:], manifests=(manifest,))
+            if settled != now:  # what was replaced is ours no longer: whoever brings it back wants it
+                self._records.save(work.slug, settled)
             self._seal_episode(work, edition, published)
         return published
 

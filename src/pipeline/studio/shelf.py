@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from pipeline.edits import Edits
 from pipeline.errors import InputError
 from pipeline.flow import Edited, Origin
 from pipeline.records import Record
-from pipeline.stages.publish import MANIFEST, SCRIPT, read_manifest, strangers
+from pipeline.stages.publish import MANIFEST, SCRIPT, digest_on_disk, read_manifest, strangers
 
 
 class Shelf:
@@ -44,6 +45,12 @@ class Shelf:
         if text is None:
             return None
         return Edited(text, _origin_of(record, read_manifest(self._output / slug)))
+
+    def published_edit(self, slug: str) -> str | None:
+        """The digest of a person's script that is kept and stands in the episode's folder as it is kept."""
+        text = self._edits.of(slug)
+        there = digest_on_disk(self._output / slug / SCRIPT)
+        return there if text is not None and there == hashlib.sha256(text).hexdigest() else None
 
     def keep_off_strangers(self, slug: str, record: Record) -> None:
         """Raises InputError where a folder that was never an episode's holds files of the names that an episode has."""

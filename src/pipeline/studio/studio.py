@@ -379,6 +379,10 @@ class Studio:
             raise self._nothing_to_rewrite(slug)
         record = self.records.load(slug)
         self.edits.adopt(slug, self._shelf.ours(slug, record))
+        if (edit := self._shelf.published_edit(slug)) is not None:
+            # The episode stays whole until the next run: what stands in its folder is published, and no edit any more.
+            record = replace(record, scripts=(*record.scripts, edit))
+            self.records.save(slug, record)
         aside = self.edits.discard(slug)
         if aside is None:
             raise InputError(

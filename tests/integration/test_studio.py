@@ -227,6 +227,19 @@ def test_a_rewritten_episode_is_made_from_its_topic_again(project: Project) -> N
     assert project.manifest("the-log")["script"]["edited_by_hand"] is False
 
 
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("A luz do Sol contém todas as cores. O ar espalha mais a luz azul.", "pt"),
+        ("The wind rose before six. Nobody slept on board that night.", None),
+    ],
+)
+def test_a_text_in_another_language_than_it_is_read_in_is_noted(project: Project, text: str, other: str | None) -> None:
+    project.topic("sky.md", f"---\ntitle: Sky\nmode: read\n---\n\n{text}\n")
+    project.built()
+    assert project.manifest("sky")["script"]["how"].get("other_language") == other
+
+
 def test_an_episode_whose_edit_was_given_up_is_whole_until_the_next_run(project: Project) -> None:
     project.topic("log.md", READ)
     project.built()

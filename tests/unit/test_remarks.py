@@ -54,3 +54,18 @@ NOT_MET = {"met": False, "asked_seconds": 180.0, "reached_seconds": 126.4, "why_
 )
 def test_a_length_that_was_missed_and_sentences_without_a_source_are_told(manifest: Any, said: str) -> None:
     assert remark_on(manifest) == said
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        (
+            {"other_language": "pt"},
+            "spoken as en, and the text is in another language (pt): say which with `language:`",
+        ),
+        ({}, ""),
+        (None, ""),
+    ],
+)
+def test_a_text_that_is_read_in_a_voice_of_another_language_is_told(how: Any, said: str) -> None:
+    assert remark_on({"language": "en", "script": {"how": how}}) == said

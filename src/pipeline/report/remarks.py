@@ -12,7 +12,7 @@ _ENOUGH = 0.8
 
 def remark_on(manifest: Mapping[str, Any]) -> str:
     """Everything that is not as it was asked for, in a line; nothing where all is."""
-    return "; ".join([*_length(manifest), *_claims(manifest), *_pictures(manifest)])
+    return "; ".join([*_language(manifest), *_length(manifest), *_claims(manifest), *_pictures(manifest)])
 
 
 def _length(manifest: Mapping[str, Any]) -> Iterator[str]:
@@ -30,6 +30,12 @@ def _length(manifest: Mapping[str, Any]) -> Iterator[str]:
         case {"script": {"words": int(words), "words_asked": int(asked), **script}}:
             if script.get("edited_by_hand") is not True and words < round(asked * _ENOUGH):
                 yield f"shorter than asked: {words} of {asked} words"
+
+
+def _language(manifest: Mapping[str, Any]) -> Iterator[str]:
+    match manifest:
+        case {"language": str(spoken), "script": {"how": {"other_language": str(other)}}}:
+            yield f"spoken as {spoken}, and the text is in another language ({other}): say which with `language:`"
 
 
 def _claims(manifest: Mapping[str, Any]) -> Iterator[str]:

@@ -226,6 +226,9 @@ def _how() -> Schema:
             ),
             "At once: the rounds that made it longer or shorter; absent where there were none.",
         ),
+        "other_language": _text(
+            "`nobody: …`: the language that the text is clearly in (ISO 639-1), where that is not `language`."
+        ),
         "sentences": _list(
             _text("The beginning of a sentence's SHA-256, in hex.", pattern="^[0-9a-f]+$"),
             "The sentences that the writer wrote, by which a person's are told from them; only with notes.",

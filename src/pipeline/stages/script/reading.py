@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from pipeline.build.recipe import Flow, Parts, Rule, Step
 from pipeline.domain.script import Script, Segment
 from pipeline.domain.topic import Topic
 from pipeline.errors import InputError
 from pipeline.stages.script.written import Written, load, parts_of
 from pipeline.text import plain
+from pipeline.text.language import other_language
 
-RULE = Rule("script-read", version=2, resource="cpu")
+RULE = Rule("script-read", version=3, resource="cpu")
+# Of so many words a language is as sure as of all of them, and a book is looked at in a moment.
+_MOST_WORDS_LOOKED_AT = 2_000
 
 
 def read(topic: Topic) -> Flow[Written]:
@@ -22,7 +27,10 @@ def read(topic: Topic) -> Flow[Written]:
     script = Script(topic.title, topic.language, segments)
 
     def make() -> Parts:
-        return parts_of(script, {"asked": "nobody: the text is read as it stands", "words": script.word_count})
+        about: dict[str, object] = {"asked": "nobody: the text is read as it stands", "words": script.word_count}
+        if other := other_language(_beginning(script), topic.language):
+            about["other_language"] = other
+        return parts_of(script, about)
 
     (artifact,) = yield [
         Step(
@@ -35,3 +43,8 @@ def read(topic: Topic) -> Flow[Written]:
         )
     ]
     return load(artifact, topic)
+
+
+def _beginning(script: Script) -> str:
+    words = (word for segment in script.segments for paragraph in segment.paragraphs for word in paragraph.split())
+    return " ".join(islice(words, _MOST_WORDS_LOOKED_AT))

@@ -29,6 +29,9 @@ class PipelineError(Exception):
     """A stable name for machines: it appears in `--json` output, logs and metrics."""
 
     def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
+        # What another program said may hold half of a surrogate pair, which no file, log or terminal takes; names of
+        # files hold them on purpose (PEP 383), and are not to be made into others.
+        what, hint = _writable(what), _writable(hint)
         super().__init__(what, where, hint)
         self.what = what
         self.where = where
@@ -42,6 +45,10 @@ class PipelineError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.what, self.where, self.hint, dict(self.__dict__)))
+
+
+def _writable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _rebuild(kind: type[PipelineError], what: str, where: str, hint: str, state: dict[str, object]) -> PipelineError:
@@ -74,6 +81,10 @@ class StoreError(PipelineError):
     code = "store"
     errno: int | None = None
     """The operating system's number for it, where it was the system that said so."""
+
+
+class NotKept(StoreError):
+    """All was done that could be; what is to be remembered of it could not be written down."""
 
 
 class Interrupted(PipelineError):

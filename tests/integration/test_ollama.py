@@ -206,6 +206,29 @@ def test_sizes_are_read_as_ollama_writes_them(size: str, parameters: int | None)
 
 # -- what goes wrong ---------------------------------------------------------------------------------------------
 
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_no_redirect_is_followed(httpserver: HTTPServer, status: int) -> None:
+    """It would carry the topic's text to a host that nobody named."""
+    serve_models(httpserver, "gemma3:4b")
+    elsewhere = serve_answer(httpserver, piece("stolen"), end())
+    sends_on = Response(b"", status=status, headers={"Location": httpserver.url_for("/api/chat")})
+    httpserver.expect_ordered_request("/api/chat", method="POST").respond_with_response(sends_on)
+    with pytest.raises(EngineRefused, match="sends us elsewhere") as raised:
+        ollama(httpserver.url_for("")).answer(QUESTION)
+    assert "OLLAMA_BASE_URL" in raised.value.hint
+    assert elsewhere == []
+
+
+def test_a_model_that_is_listed_and_not_found_is_told_as_such(httpserver: HTTPServer) -> None:
+    serve_models(httpserver, "gemma3:4b")
+    serve_answer(httpserver, b'{"error": {"message": "no route"}}', status=404)
+    with pytest.raises(
+        EngineRefused, match=r"lists the model 'gemma3:4b', and says that it is not there \(404: no rou"
+    ):
+        ollama(httpserver.url_for("")).answer(QUESTION)
+
+
 GONE = b'{"error":"model \'gemma3:4b\' not found"}'
 BUSY = b'{"error":"server busy, please try again.  maximum pending requests exceeded"}'
 

@@ -17,7 +17,15 @@ from typing import Any
 import pytest
 
 from pipeline.build.runner import Event, Kind
-from pipeline.errors import EngineNonsense, EngineUnavailable, InputError, Interrupted, StoreError
+from pipeline.errors import (
+    EngineNonsense,
+    EngineRefused,
+    EngineUnavailable,
+    InputError,
+    Interrupted,
+    NotKept,
+    StoreError,
+)
 from pipeline.ports import Answer, Question, Speech, SpeechRequest
 from pipeline.report.reasons import reasons
 from pipeline.stages.mix import Sound
@@ -998,3 +1006,22 @@ def test_a_volume_that_goes_in_the_middle_of_a_run_is_named_and_nothing_lands_be
     mount(project, volume)
     assert project.built() == 0
     assert (volume / "bells" / "audio.mp3").is_file()
+
+
+def test_a_run_that_can_remember_nothing_names_every_topic_and_says_so_last(project: Project) -> None:
+    voiceless = READ.replace("mode: read", "mode: read\nvoice: xx_XX-none")
+    for name in ("one", "two"):
+        project.topic(f"{name}.md", voiceless.replace("The log", name))
+    project.topic("three.md", READ.replace("The log", "three"))
+    (project.folder / "data").mkdir()
+    (project.folder / "data" / "failures").write_text("in the way\n")
+    studio = make_studio(project.folder, voice=project.voice, writer=project.writer)
+    outcomes = studio.run(studio.survey(), lambda _: None)
+    ended = {outcome.name: outcome.error for outcome in (next(outcomes) for _ in range(3))}
+    assert isinstance(ended["one"], EngineRefused | InputError)
+    assert isinstance(ended["two"], EngineRefused | InputError)
+    assert ended["three"] is None
+    with pytest.raises(NotKept) as raised:
+        next(outcomes)
+    assert "failures" in raised.value.where
+    assert raised.value.hint

@@ -65,6 +65,7 @@ def options(
 
 def run_command_line(arguments: Sequence[str]) -> int:
     """Run one command and return its exit status; every error ends here, said once."""
+    _have_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # A terminal that cannot show a sign is shown its number, and nothing fails for it.
@@ -92,10 +93,29 @@ def run_command_line(arguments: Sequence[str]) -> int:
         return _wrong_usage(error) or _bug(error)
 
 
+def _have_streams() -> None:
+    """Where a standard stream was closed before we began (`2>&-`), what would go there goes nowhere: else the next file
+    that is opened had its number, and got what libraries write to it.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, which is this one
+    # For as long as the process lasts, and so without a warning that they are not closed.
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
+
+
 def _failed(error: PipelineError, status: Status) -> int:
     from pipeline.report.called import as_typed
 
-    typer.echo(as_typed(f"pipeline: {error}"), err=True)
+    try:
+        typer.echo(as_typed(f"pipeline: {error}"), err=True)
+    except OSError:  # whoever read it is gone, and the status says what it can
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     return status
 
 

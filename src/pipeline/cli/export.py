@@ -56,12 +56,16 @@ def export(
     from pipeline import exports, wiring
     from pipeline.report import exports as report
     from pipeline.report.backups import meter
+    from pipeline.settings import at_home
 
     place = find_project(project)
     settings = settings_of(place).settings
     folders = wiring.folders(place, settings)
     output = folders.output
-    folder = to.expanduser().absolute()
+    try:
+        folder = at_home(str(to)).absolute()
+    except ValueError as error:
+        raise typer.BadParameter(f"--to {error}") from error
     taken = {
         folders.output: "where the episodes themselves are",
         folders.input: "where everything is a topic",

@@ -8,7 +8,7 @@ import typer
 
 from pipeline.cli.figures import figures
 from pipeline.cli.opening import AsJson, Project, Status, opened, stopping
-from pipeline.errors import Interrupted
+from pipeline.errors import Interrupted, NotKept
 
 if TYPE_CHECKING:
     from pipeline.build.runner import Event
@@ -46,14 +46,20 @@ def run(
             counted.event(event)
             screen.event(event)
 
+        forgotten: NotKept | None = None
         with stopping(studio.interrupt), shop.outages.told_to(screen.news), screen:
-            for outcome in studio.run(survey, take):
-                counted.outcome(outcome)
-                screen.outcome(outcome, studio.failures.of(outcome.name))
+            try:
+                for outcome in studio.run(survey, take):
+                    counted.outcome(outcome)
+                    screen.outcome(outcome, studio.failures.of(outcome.name))
+            except NotKept as error:  # after the last of them
+                forgotten = error
         totals = screen.end()
         report.show_site(site.bring_up_to_date(studio.folders.output, wiring.channel_of(loaded.settings)))
         if stop.is_set():
             raise Interrupted
+        if forgotten is not None:
+            raise forgotten
         counted.status = Status.SOME_FAILED if totals.failed or totals.refused else Status.DONE
         return counted.status
 

@@ -33,6 +33,7 @@ def mcp(
         raise SettingsError(["not installed: mcp"], hint="pip install 'media-pipeline[mcp]'")
     settings = load(place, os.environ).settings
     from pipeline.cli.serving import served
+    from pipeline.report.output import hush
     from pipeline.service.assistant import make_server
     from pipeline.service.house import house_of
 
@@ -41,6 +42,8 @@ def mcp(
     with watched(place, settings, form="json", service="assistant"):
         try:
             make_server(house, makes=makes).run("stdio")
+        except* BrokenPipeError:
+            hush()  # the assistant is gone, as assistants go
         finally:
             house.maker.stop()
             house.maker.wait(settings.service_grace_seconds)

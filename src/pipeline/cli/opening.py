@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from enum import IntEnum
 from pathlib import Path
 from threading import Event
@@ -44,11 +44,20 @@ Project = Annotated[
 
 def find_project(given: Path | None) -> Path:
     """The project's folder: the one given, else the nearest one above that holds `config/`. Raises SettingsError."""
+    try:
+        here = Path.cwd()
+    except OSError as error:
+        if given is None or not given.is_absolute():
+            raise SettingsError(
+                ["the folder that this was called in is not there any more"],
+                hint="Go to the project's folder, or name it in full: --project /…",
+            ) from error
+        here = given
+        os.chdir("/")  # what asks for the folder it is in is told one
     if given is not None:
         if not given.is_dir():
             raise SettingsError([f"--project {given}: there is no such folder"])
         return given.resolve()
-    here = Path.cwd()
     for folder in (here, *here.parents):
         if (folder / "config").is_dir() and (folder / "input").is_dir():
             return folder
@@ -138,8 +147,9 @@ def stopping(stop: object) -> Iterator[None]:
         asked += 1
         if asked > 1:
             os._exit(Status.INTERRUPTED)
-        os.write(2, b"\npipeline: stopping; what is finished is kept, and the next run goes on (again: at once)\n")
         stop()  # type: ignore[operator]
+        with suppress(OSError):  # whoever read it is gone, perhaps by the same Ctrl-C
+            os.write(2, b"\npipeline: stopping; what is finished is kept, and the next run goes on (again: at once)\n")
         del number
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}

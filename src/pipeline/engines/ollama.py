@@ -7,11 +7,12 @@ direction: connecting, the first token, each silence between tokens, the number 
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -40,7 +41,7 @@ _LOOK_SECONDS = 0.1
 # Every episode asks who the writer is; within a run that does not change.
 _REMEMBER_SECONDS = 30.0
 
-_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMBT])\s*", re.IGNORECASE)
+_SIZE = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*([KMBT])\s*", re.IGNORECASE)
 _UNITS = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 # The client gathers a line in memory until it ends. The longest there is, the list of models, has 400 bytes a model.
 _MOST_LINE_BYTES = 4 << 20
@@ -221,6 +222,8 @@ class Ollama:
                 headers={**self._headers, **calls.headers()},
                 verify=self._verify,
                 timeout=httpx.Timeout(self._connect_seconds, read=read_seconds),
+                # Followed, a redirect would send the topic's text to a host that nobody named.
+                follow_redirects=False,
                 # Taken from the environment by httpx, proxies would also be asked for names that only Compose knows,
                 # and NO_PROXY would mean something else than it does for every other client here.
                 trust_env=False,
@@ -238,6 +241,8 @@ class Ollama:
             ValueError,  # neither JSON nor of the expected form
             RecursionError,  # JSON that goes deeper than the parser follows
             AttributeError,  # JSON, but no object: the client looks for `error` in a list
+            TypeError,  # an `error` that is no text, in the middle of a stream
+            OverflowError,  # a number that is none
         ) as error:
             if self._stop.is_set():
                 raise Interrupted from error
@@ -252,7 +257,7 @@ class Ollama:
         import ollama
 
         if isinstance(error, ollama.ResponseError):
-            return self._meaning_of_status(error.status_code, error.error)
+            return self._meaning_of_status(error.status_code, _in_words(error.error))
         if isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout):
             return EngineUnavailable("it said nothing for too long", where=self._where, hint=_SLOW)
         tls_error = refusal_in(error)
@@ -278,10 +283,17 @@ class Ollama:
         )
 
     def _meaning_of_status(self, status: int, said: str) -> EngineError:
-        said = said.strip()[:300]
         if status == 404:  # HTTP's own numbers, here and below
             installed = self._installed()
-            return self._not_ollama(said) if installed is None else self._no_such_model(installed)
+            if installed is None:
+                return self._not_ollama(said)
+            return self._listed_and_not_there(said) if self._is_in(installed) else self._no_such_model(installed)
+        if 300 <= status < 400:
+            return EngineRefused(
+                f"it sends us elsewhere ({status})",
+                where=self._where,
+                hint="Set OLLAMA_BASE_URL to where Ollama itself is; nothing is sent on.",
+            )
         if status in (401, 403):
             return EngineRefused(f"it wants to know who asks ({said})", where=self._where, hint="Set OLLAMA_API_KEY.")
         # -1 is the client's number for an error in the middle of a stream, whose status was 200.
@@ -312,6 +324,16 @@ class Ollama:
             f"it knows neither the model nor what models there are (404{f': {said}' if said else ''})",
             where=self._where,
             hint="Is OLLAMA_BASE_URL the address of an Ollama server? `pipeline doctor` says who answers there.",
+        )
+
+    def _is_in(self, installed: Collection[str]) -> bool:
+        return self._model in installed or _tagged(self._model) in installed
+
+    def _listed_and_not_there(self, said: str) -> EngineRefused:
+        return EngineRefused(
+            f"it lists the model {self._model!r}, and says that it is not there (404{f': {said}' if said else ''})",
+            where=self._where,
+            hint="See its log, and what stands between it and us.",
         )
 
     def _no_such_model(self, installed: list[str]) -> EngineRefused:
@@ -444,6 +466,13 @@ def parameters_of(size: str) -> int | None:
     """How many weights "4.3B" or "134.52M" are; None where it says something else."""
     found = _SIZE.fullmatch(size)
     return round(float(found[1]) * _UNITS[found[2].upper()]) if found else None
+
+
+def _in_words(said: object) -> str:
+    """What an answer gives for a reason: a text, or, from what stands before Ollama, an object that holds one."""
+    if isinstance(said, dict):
+        said = said.get("message") or json.dumps(said)
+    return str(said or "").strip()[:300]
 
 
 def _tagged(name: str) -> str:

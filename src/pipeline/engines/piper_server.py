@@ -15,7 +15,7 @@ import json
 import struct
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -45,6 +45,8 @@ _MOST_ANSWER_BYTES = 16 << 20
 # Phoneme lengths count whole frames, of 256 samples in every Piper voice: they sum up to the sound exactly, or they
 # belong to another one. Half a millisecond is for the decimals of JSON.
 _SAME_LENGTH_SECONDS = 0.0005
+# A phoneme of an hour is none.
+_LONGEST_SOUND_SECONDS = 3600.0
 
 
 class Contract(StrEnum):
@@ -222,8 +224,9 @@ class PiperServer:
             speaker_ids = {str(k): int(v) for k, v in (config.get("speaker_id_map") or {}).items()} if several else {}
             inference = {str(k): float(v) for k, v in (config.get("inference") or {}).items()}
             own = config.get(_OURS) or {}
+            digest, licence = str(own["digest"]) if own else _digest(config, contract), str(own.get("licence", ""))
             language = _language(config, name)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise EngineNonsense(
                 f"its list describes the voice {name} in a way that cannot be read ({error!r})",
                 where=self._service.where,
@@ -232,8 +235,8 @@ class PiperServer:
         identity = VoiceIdentity(
             engine=_ENGINE,
             name=name,
-            digest=str(own["digest"]) if own else _digest(config, contract),
-            licence=str(own.get("licence", "")),
+            digest=digest,
+            licence=licence,
             details={"server": self._service.base_url, "contract": contract.value},
             language=language,
             sample_rate=sample_rate,
@@ -298,11 +301,9 @@ class PiperServer:
         last = info.get("last") if isinstance(info, dict) else None
         match last:
             case {"text": str(said), "alignments": [*entries]} if said == text:
-                sounds = tuple(
-                    alignment.Sound(str(entry["phoneme"]), float(entry["seconds"]))
-                    for entry in entries
-                    if isinstance(entry, dict) and {"phoneme", "seconds"} <= entry.keys()
-                )
+                sounds = _sounds(entries)
+                if sounds is None:
+                    return ()
                 if not sounds:
                     return None
                 same = abs(sum(sound.seconds for sound in sounds) - seconds) <= _SAME_LENGTH_SECONDS
@@ -327,7 +328,7 @@ class PiperServer:
             sound = base64.b64decode(told["audio"], validate=True)
             spans = tuple(Span(float(word["start"]), float(word["end"])) for word in told["words"])
             exact = bool(told["exact"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise EngineNonsense(
                 f"its answer cannot be read ({error!r})",
                 where=self._service.where,
@@ -363,6 +364,19 @@ def _spans(sentence: Sentence, sounds: tuple[alignment.Sound, ...] | None, secon
     if not sounds:
         return alignment.shared_by_letters(spoken, seconds)
     return alignment.word_spans([alignment.letters_as_phonemes(word) for word in spoken], sounds, seconds=seconds)
+
+
+def _sounds(entries: Sequence[object]) -> tuple[alignment.Sound, ...] | None:
+    """Phonemes with their lengths; None where one of them has a length that is none."""
+    sounds = []
+    for entry in entries:
+        if not isinstance(entry, dict) or not {"phoneme", "seconds"} <= entry.keys():
+            continue
+        seconds = entry["seconds"]
+        if not isinstance(seconds, int | float) or not 0 <= seconds < _LONGEST_SOUND_SECONDS:
+            return None
+        sounds.append(alignment.Sound(str(entry["phoneme"]), float(seconds)))
+    return tuple(sounds)
 
 
 def _language(config: Mapping[str, Any], name: str) -> str:
@@ -407,7 +421,7 @@ def read_wav(data: bytes, *, where: str) -> tuple[bytes, int]:
         problem = f"its sound is cut off, or its length is wrong: {len(data):,} bytes came"
     elif not samples:
         problem = "its sound is a header with nothing after it"
-    elif _numbers(form)[:2] != (1, 1) or _numbers(form)[3] != 16 or len(samples) % 2:
+    elif _numbers(form)[:2] != (1, 1) or not _numbers(form)[2] or _numbers(form)[3] != 16 or len(samples) % 2:
         problem = "its sound is not 16-bit mono PCM"
     if problem or form is None or samples is None:
         raise EngineNonsense(problem, where=where, hint="It is asked again; if it stays so, see the server's log.")

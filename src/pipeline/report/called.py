@@ -54,4 +54,8 @@ def _shortest(path: Path, folder: Path) -> str:
 
 @cache
 def _program() -> str:
-    return program_called(sys.argv[0], folder=Path.cwd(), python=sys.executable, find=shutil.which)
+    try:
+        folder = Path.cwd()
+    except OSError:  # it was removed: only whole paths lead anywhere
+        folder = Path("/")
+    return program_called(sys.argv[0], folder=folder, python=sys.executable, find=shutil.which)

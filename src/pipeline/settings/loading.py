@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import combinations
@@ -15,7 +16,7 @@ from pydantic import ValidationError
 from pipeline.errors import SettingsError
 from pipeline.files import MOST_BYTES
 from pipeline.settings.facts import Facts, all_facts
-from pipeline.settings.model import NotANumber, Settings
+from pipeline.settings.model import NotANumber, Settings, at_home
 from pipeline.settings.sources import (
     DOTENV,
     TOML,
@@ -68,7 +69,8 @@ def _config_dir(above: list[Mapping[str, Given]]) -> Path:
     """Where pipeline.toml is: the one setting that must be known before the others are read."""
     for values in reversed(above):
         if "config_dir" in values:
-            return Path(str(values["config_dir"].value).replace("\0", "")).expanduser()
+            with suppress(ValueError):  # which is said with all other faults
+                return at_home(str(values["config_dir"].value).replace("\0", ""))
     return Path(str(all_facts()["config_dir"].default))
 
 

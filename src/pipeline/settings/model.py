@@ -154,7 +154,15 @@ def _lower(value: object) -> object:
 def _path(value: object) -> object:
     if isinstance(value, str) and ("\0" in value or not value.strip()):
         raise ValueError("must name a folder or a file")
-    return Path(value).expanduser() if isinstance(value, str) else value
+    return at_home(value) if isinstance(value, str) else value
+
+
+def at_home(text: str) -> Path:
+    """A path, with `~` for a person's home. Raises ValueError where there is no such person."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{text}: nobody here has that home") from error
 
 
 Url = Annotated[str, AfterValidator(_url)]

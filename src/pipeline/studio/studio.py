@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -34,6 +34,7 @@ from pipeline.errors import (
     EngineUnavailable,
     InputError,
     Interrupted,
+    NotKept,
     StoreError,
 )
 from pipeline.files import disk_error, naming, remove_parts
@@ -170,13 +171,20 @@ class Studio:
     ) -> Iterator[Outcome[Published]]:
         """Make and publish every episode of the survey; each outcome comes as its episode ends. `asked_by` says which
         request asked for an episode, for the logs; empty where none did. Raises StoreError where no episode could be
-        made, whatever it is.
+        made, whatever it is; and NotKept, after the last outcome, where what is to be remembered could not be kept.
         """
+        lost: list[StoreError] = []
         with naming():
-            yield from self._run(survey, notify, asked_by)
+            yield from self._run(survey, notify, asked_by, lost)
+        for error in lost:
+            raise NotKept(error.what, where=error.where, hint=error.hint) from error
 
     def _run(
-        self, survey: Survey, notify: Callable[[Event], None], asked_by: Callable[[str], str]
+        self,
+        survey: Survey,
+        notify: Callable[[Event], None],
+        asked_by: Callable[[str], str],
+        lost: list[StoreError],
     ) -> Iterator[Outcome[Published]]:
         self._following = following = Following(asked_by)
         self._look_at_places()
@@ -197,7 +205,8 @@ class Studio:
         executors = self._executors()
         try:
             states = {work.slug: self._state_of(work) for work in survey.works}
-            self._patience.account_for(died_at(self.folders.data))
+            with _keeping(lost):
+                self._patience.account_for(died_at(self.folders.data))
             works = []
             for work in survey.works:
                 aside = self._patience.set_aside(work.slug, self._state_of(work))
@@ -207,17 +216,21 @@ class Studio:
                 notify(Event(Kind.CLOSED, work.slug, error=aside))
                 yield Outcome(work.slug, None, aside, 0, 0.0)
             for count, outcome in enumerate(self._shown(works, states, executors, listen), 1):
-                self._note(outcome, states[outcome.name])
+                with _keeping(lost):
+                    self._note(outcome, states[outcome.name])
                 yield outcome
                 if count % _SEAL_EVERY == 0:
-                    self.seals.save()
+                    with _keeping(lost):
+                        self.seals.save()
         finally:
             for executor in set(executors.values()):
                 executor.shutdown(wait=True, cancel_futures=True)
-            self._publisher.seal(survey)
+            with _keeping(lost):
+                self._publisher.seal(survey)
             self.measured.add(spent)
             if spent:
-                self.measured.save()
+                with _keeping(lost):
+                    self.measured.save()
 
     def _look_at_places(self) -> None:
         """Raises StoreError where nothing could be published, or remembered, in the end."""
@@ -433,6 +446,16 @@ class Studio:
     def episodes_on_disk(self) -> Iterable[str]:
         """The folders in `output/` that hold a manifest."""
         return self._shelf.episodes()
+
+
+@contextmanager
+def _keeping(lost: list[StoreError]) -> Iterator[None]:
+    """What cannot be remembered costs the next run time, and is no reason to end this one."""
+    try:
+        with naming():
+            yield
+    except StoreError as error:
+        lost.append(error)
 
 
 def fingerprint_of(value: Mapping[str, object]) -> str:

@@ -4,6 +4,7 @@
     ├── InputError               the topic, or a hand-edited script: mend the file; the others go on
     ├── SettingsError            the settings: every problem in one report; nothing starts
     ├── StoreError               this machine's disk: full, read-only, not writable
+    │   └── NotKept              the work is done, and what is to be remembered of it could not be written down
     ├── Interrupted              a person or the system asked the run to stop
     ├── WorkerDied               the process ended in the middle of a topic, which may be the topic's doing
     ├── SetAside                 a topic that failed too often to be tried again as it is
@@ -85,6 +86,8 @@ class StoreError(PipelineError):
 
 class NotKept(StoreError):
     """All was done that could be; what is to be remembered of it could not be written down."""
+
+    code = "not-kept"
 
 
 class Interrupted(PipelineError):

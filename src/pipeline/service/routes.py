@@ -41,7 +41,9 @@ def upkeep(house: House) -> APIRouter:
         """The process answers. Touches nothing."""
         return {"status": "ok", "service": "media-pipeline", "version": __version__}
 
-    @router.get("/ready", response_model=wire.Ready, responses={503: {"model": wire.Ready}})
+    not_ready = {"model": wire.Ready, "content": {"application/json": {"example": wire.NOT_READY}}}
+
+    @router.get("/ready", response_model=wire.Ready, responses={503: not_ready})
     async def ready(request: Request) -> JSONResponse:
         """200 where the maker turns its rounds and every engine last did what it was asked for, else 503.
 

@@ -362,10 +362,14 @@ class Health(_Wire):
     version: str
 
 
+NOT_READY = {"ready": False, "why": "voice: no answer", "engines": [_ENGINE | {"ready": False}]}
+"""An example of the other answer."""
+
+
 class Ready(_Wire):
     """What the background checks last saw. `engines` and `why` only for callers who may see everything."""
 
-    model_config = _like({"ready": False, "why": "voice: no answer", "engines": [_ENGINE]})
+    model_config = _like({"ready": True, "why": "", "engines": [_ENGINE]})
     ready: bool
     why: str
     engines: list[Engine]

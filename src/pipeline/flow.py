@@ -79,6 +79,7 @@ class Desk:
     """How often a script may be asked for again when it fails its checks."""
     fingerprint: str
     """One digest over all of this: while it stands, a finished episode of an unchanged topic is up to date."""
+    credits: mix.Credits = field(default_factory=mix.Credits)
     fails_unsupported: bool = False
     """Whether a sentence that rests on none of its topic's notes is a failure."""
     auto_writer: bool = False
@@ -159,7 +160,8 @@ def episode(topic: Topic, slug: str, desk: Desk, *, edited: Edited | None = None
         sources.check(claimed, lines, topic, slug)
     notice = notices.of_sound(script.language, written=origin is not None, edited=edited is not None)
     cover = yield from pictures.cover(script, desk.easel)
-    mixed = yield from mix.mix(script, spoken.sentences, desk.sound, topic, notice, mix.Cover(cover, pictures.PART))
+    front = mix.Cover(cover, pictures.PART)
+    mixed = yield from mix.mix(script, spoken.sentences, desk.sound, topic, notice, front, desk.credits)
     programme = mixed.programme
     captioned = yield from captions.caption(programme, script.language, words=script.word_count)
 

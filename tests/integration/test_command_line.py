@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
 import pytest
 
 from pipeline import __version__
@@ -153,6 +154,22 @@ def test_a_run_for_programs(project: Path, capsys: pytest.CaptureFixture[str], m
     # In a programme of two sentences the gain moves with each, and then the other one's level too.
     assert made.count("speech") == made.count("captions") == 1
     assert made.count("mix") in {len(within_the_mix), len(within_the_mix) + 1}
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize(("author", "artist"), [("", "Small talks"), ("Ana", "Ana")])
+def test_players_are_told_whose_it_is(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, author: str, artist: str
+) -> None:
+    assert run_command_line(["run"]) == 0
+    monkeypatch.setenv("SITE_TITLE", "Small talks")
+    monkeypatch.setenv("FEED_AUTHOR", author)
+    told(capsys)
+    assert run_command_line(["run", "--json"]) == 0
+    made = [event for event in events(told(capsys)) if event["event"] == "made"]
+    assert "speech" not in {event["stage"] for event in made}, "other names are no other words"
+    with av.open(str(project / "output" / "the-log" / "audio.mp3")) as sound:
+        assert (sound.metadata["artist"], sound.metadata["album"]) == (artist, "Small talks")
 
 
 @pytest.mark.engines

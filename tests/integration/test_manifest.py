@@ -54,6 +54,7 @@ NOTES = """
 BELLS = f"---\ntitle: Bells\nwords: 40\n---\n{NOTES}"
 TIMED = f"---\ntitle: Bells by the clock\nminutes: 0.4\n---\n{NOTES}"
 STUBBORN = f"---\ntitle: Bells for long\nminutes: 0.5\n---\n{NOTES}"
+OTHER_LANGUAGE = "---\ntitle: A luz\nmode: read\n---\n\nA luz do Sol contém todas as cores. O ar espalha mais a azul.\n"
 ROWS = "title,notes,mode\nThe lamp,The lamp was lit at dusk. It burned all night.,read\n"
 
 SAID: tuple[tuple[str, list[int]], ...] = (
@@ -125,7 +126,14 @@ def every_mode(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, 
     folder = tmp_path_factory.mktemp("modes")
     large = built(
         folder / "large",
-        {"log.md": LOG, "bells.md": BELLS, "timed.md": TIMED, "stubborn.md": STUBBORN, "rows.csv": ROWS},
+        {
+            "log.md": LOG,
+            "bells.md": BELLS,
+            "timed.md": TIMED,
+            "stubborn.md": STUBBORN,
+            "rows.csv": ROWS,
+            "luz.md": OTHER_LANGUAGE,
+        },
         illustrator=FakeIllustrator(reads_prompts=True),
     )
     small = built(
@@ -148,7 +156,7 @@ def every_mode(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, 
 
 
 def test_every_manifest_follows_the_published_schema(every_mode: dict[str, dict[str, Any]]) -> None:
-    assert len(every_mode) == 9
+    assert len(every_mode) == 10
     assert {name: list(faults(told, SCHEMA)) for name, told in every_mode.items()} == {name: [] for name in every_mode}
 
 

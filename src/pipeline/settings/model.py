@@ -397,7 +397,11 @@ class Settings(BaseSettings):
         0, "The most calls to one service in a minute; 0 is no bound.", group=_NETWORK, ge=0, le=100_000
     )
 
-    site_title: Text = _setting("Media Pipeline", "What the page of all episodes and the feed are called.", group=_SITE)
+    site_title: Text = _setting(
+        "Media Pipeline",
+        "What the page of all episodes and the feed are called; the album in the sound's tags.",
+        group=_SITE,
+    )
     site_description: str = _setting(
         "Narrated episodes, written and spoken by machines at home.", "What they say of themselves.", group=_SITE
     )
@@ -405,7 +409,9 @@ class Settings(BaseSettings):
         "http://127.0.0.1:8000", "Where output/ will lie for the world; the feed's addresses begin with it.",
         group=_SITE,
     )  # fmt: skip
-    feed_author: str = _setting("", "Who the feed says it is by; empty for the title.", group=_SITE)
+    feed_author: str = _setting(
+        "", "Who the feed says it is by, and the artist in the sound's tags; empty for the title.", group=_SITE
+    )
     feed_email: str = _setting("", "The address that podcast directories write to; empty for none.", group=_SITE)
     feed_category: Text = _setting(
         "Education", "Apple's category, with a subcategory after >: Science > Physics.", group=_SITE

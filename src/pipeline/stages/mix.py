@@ -49,6 +49,14 @@ class Sound:
 
 
 @dataclass(frozen=True, slots=True)
+class Credits:
+    """Whose the programme is, for players."""
+
+    artist: str = ""
+    album: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Cover:
     """The picture that players show: a part of an artifact that Pillow reads."""
 
@@ -99,7 +107,13 @@ class _Sentence:
 
 
 def mix(
-    script: Script, spoken: Sequence[SpokenSentence], sound: Sound, topic: Topic, notice: str, cover: Cover
+    script: Script,
+    spoken: Sequence[SpokenSentence],
+    sound: Sound,
+    topic: Topic,
+    notice: str,
+    cover: Cover,
+    credits: Credits,  # noqa: A002  # what they are called
 ) -> Flow[Mixed]:
     """The programme as MP3 (and FLAC), its timeline, and what was measured on what a decoder gives of it."""
     levels = yield [_level(sentence, sound) for sentence in spoken]
@@ -114,6 +128,8 @@ def mix(
     tags = encode.Tags(
         title=script.title,
         language=script.language,
+        artist=credits.artist,
+        album=credits.album,
         date=topic.date.isoformat() if topic.date else "",
         comment=notice,
     )

@@ -51,6 +51,8 @@ def desk(
         mp3_kbits=settings.mp3_kbits,
         flac=settings.flac,
     )
+    channel = channel_of(settings)
+    credits_ = mix.Credits(artist=channel.author or channel.title, album=channel.title)
     films = films_of(settings)
     signer = signer_of(project, settings)
     preferences = casting.Preferences(settings.voice, voice_named, dict(settings.voices))
@@ -72,6 +74,7 @@ def desk(
         films=films,
         rate=settings.speaking_rate,
         tries=settings.writer_tries,
+        credits=credits_,
         fails_unsupported=settings.unsupported == "fail",
         fingerprint=fingerprint_of(
             {
@@ -82,6 +85,7 @@ def desk(
                 "pronunciations": repr(pronunciations),
                 "preferences": [preferences.voice, preferences.named, dict(preferences.by_language)],
                 "sound": repr(sound),
+                "credits": repr(credits_),
                 "pictures": [
                     _drawn_by(easel.segments),
                     _drawn_by(easel.covers),
@@ -94,7 +98,7 @@ def desk(
                 "signer": signer.digest if signer is not None else None,
                 "rate": settings.speaking_rate,
                 "unsupported": settings.unsupported,
-                "public_url": channel_of(settings).public_url,
+                "public_url": channel.public_url,
                 "defaults": [settings.language, settings.style, settings.words, settings.minutes],
                 "provenance": repr(provenance),
             }
@@ -103,7 +107,7 @@ def desk(
         auto_voice=settings.voice_engine == "auto",
         auto_illustrator=settings.sd_enabled,
         signer=signer,
-        public_url=channel_of(settings).public_url,
+        public_url=channel.public_url,
         provenance=provenance,
     )
 

@@ -21,7 +21,7 @@ DRAWN = "cover.png"
 # A person may bring a photograph; theirs goes before ours.
 NAMES = ("cover.jpg", DRAWN)
 
-_VERSION = 1
+_VERSION = 2
 _PIXELS = 1500
 # PSP-1: square, within these, in RGB.
 _SMALLEST, _LARGEST = 1400, 3000

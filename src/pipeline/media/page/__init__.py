@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ASSETS = ("site.css", "player.js")
 """What the pages share, below `assets/`."""
 
-VERSION = 2
+VERSION = 3
 """Of the episode's page; goes up when the same values give another page."""
 
 

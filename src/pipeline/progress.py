@@ -38,8 +38,10 @@ class Line:
     name: str
     stages: dict[str, Stage] = field(default_factory=lambda: {name: Stage() for name in STAGES})
     made: int = 0
-    spoken: int = 0
-    """Sentences that were spoken for it in this run."""
+    spoken: set[str] = field(default_factory=set)
+    """Sentences that were spoken for it in this run, as "sentence 3 of 10". To reach a length, some are spoken at
+    several paces, and a script has more of them the next time.
+    """
     found: int = 0
     seconds: float = 0.0
     closed: bool = False
@@ -76,8 +78,10 @@ class Board:
                 stage.seconds += event.seconds
                 line.made += 1
                 place = event.step.place if event.step is not None else ""
-                line.spoken += place == "speech"
-                if told := _told(place, line.spoken):
+                if place == "speech":
+                    of = label.rpartition(" of ")[2]
+                    line.spoken = {one for one in line.spoken if one.endswith(f" of {of}")} | {label}
+                if told := _told(place, len(line.spoken)):
                     return [f"{event.flow}: {told}"]
             case Kind.FOUND if stage is not None:
                 # One that was begun here and then found was made by another run in the meantime.

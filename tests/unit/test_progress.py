@@ -45,6 +45,14 @@ def test_what_is_worth_a_line_is_told() -> None:
     assert board.take(Event(Kind.MADE, "moon", step("film"))) == ["moon: filmed"]
 
 
+def test_a_sentence_that_is_spoken_at_several_paces_is_one_sentence() -> None:
+    board = Board(1)
+    for labels in (["sentence 1 of 2", "sentence 2 of 2"], *[[f"sentence {number} of 3" for number in (1, 2, 3)]] * 2):
+        for label in labels:
+            board.take(Event(Kind.MADE, "moon", step("speech", label)))
+    assert board.take(Event(Kind.MADE, "moon", step("mix"))) == ["moon: 3 sentences spoken, and mixed"]
+
+
 def test_passages_count_to_the_script() -> None:
     board = Board(1)
     board.take(Event(Kind.STARTED, "moon", step("passage", "passage 1")))

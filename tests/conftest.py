@@ -25,23 +25,25 @@ def nowhere() -> Iterator[Any]:
         yield stream
 
 
-@pytest.fixture(autouse=True)
-def _logging_is_left_as_it_was() -> Iterator[None]:
-    """Whatever a test sets up: a command run in this process sets up logging for all of it."""
-    handlers, level = logging.root.handlers[:], logging.root.level
-    before = structlog.get_config() if structlog.is_configured() else None
-    yield
+def _without_logging() -> None:
+    """Undo what a command that was run in this process has set up for all of it."""
     logging.captureWarnings(capture=False)
-    logging.root.handlers[:] = handlers
-    logging.root.setLevel(level)
-    if before is None:
-        structlog.reset_defaults()
-    else:
-        structlog.configure(**before)
+    ours = structlog.stdlib.ProcessorFormatter
+    logging.root.handlers[:] = [one for one in logging.root.handlers if not isinstance(one.formatter, ours)]
+    logging.root.setLevel(logging.WARNING)
+    structlog.reset_defaults()
 
 
 @pytest.fixture(autouse=True)
-def _every_line_of_the_log_is_as_the_schema_says(nowhere: Any, _logging_is_left_as_it_was: None) -> Iterator[None]:
+def _logging_begins_anew() -> Iterator[None]:
+    """For each test: what another one left behind, or a fixture that several share, would silence it."""
+    _without_logging()
+    yield
+    _without_logging()
+
+
+@pytest.fixture(autouse=True)
+def _every_line_of_the_log_is_as_the_schema_says(nowhere: Any, _logging_begins_anew: None) -> Iterator[None]:
     """Of whatever a test has this process log; a test that sets the log up itself is watched all the same."""
     if not structlog.is_configured():
         telemetry.configure(form="json", level="debug", stream=nowhere, others=False)

@@ -39,14 +39,14 @@ def typed(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.engines
-@pytest.mark.parametrize("closed", ["2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-"])
 def test_a_run_with_closed_streams_makes_what_is_asked_for(project: Path, closed: str) -> None:
     done = typed(f"{PIPELINE} run {closed}", project)
     assert done.returncode == 0
     assert (project / "output" / "the-log" / "manifest.json").is_file()
 
 
-@pytest.mark.parametrize("command", ["status", "plan", "verify", "settings", "version"])
+@pytest.mark.parametrize("command", ["status", "settings"])
 def test_a_command_without_an_error_stream_answers(project: Path, command: str) -> None:
     done = typed(f"{PIPELINE} {command} 2>&-", project)
     assert done.returncode == 0

@@ -1,4 +1,4 @@
-"""Every value in every answer of every service replaced by what it must never be: a result or a named failure, never
+"""Values in every answer of every service replaced by what they must never be: a result or a named failure, never
 anything else.
 """
 

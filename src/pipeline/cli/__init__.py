@@ -10,7 +10,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from io import TextIOWrapper
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -80,7 +80,7 @@ def run_command_line(arguments: Sequence[str]) -> int:
     except PipelineError as error:
         return _failed(error, Status.SOME_FAILED)
     except BrokenPipeError:  # typer's own output; ours is hushed in `report.output`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _hush(sys.stdout)
         return Status.DONE
     except KeyboardInterrupt:
         return Status.INTERRUPTED
@@ -109,13 +109,19 @@ def _have_streams() -> None:
         sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
 
 
+def _hush(stream: TextIO) -> None:
+    from pipeline.report.output import hush
+
+    hush(stream)
+
+
 def _failed(error: PipelineError, status: Status) -> int:
     from pipeline.report.called import as_typed
 
     try:
         typer.echo(as_typed(f"pipeline: {error}"), err=True)
     except OSError:  # whoever read it is gone, and the status says what it can
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+        _hush(sys.stderr)
     return status
 
 

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console
 
@@ -51,8 +52,10 @@ def write(line: str) -> None:
         raise disk_error(error, Path("standard output")) from error
 
 
-def hush() -> None:
-    """From here on standard output goes nowhere, also what Python still holds back and writes at its end."""
+def hush(stream: TextIO | None = None) -> None:
+    """From here on the stream, standard output where none is named, goes nowhere, also what Python still holds back and
+    writes at its end.
+    """
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, (stream or sys.stdout).fileno())
     os.close(nowhere)

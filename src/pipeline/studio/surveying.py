@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pipeline import inbox
 from pipeline.build.seals import Seals
@@ -44,7 +44,7 @@ class Surveyor:
             read.append((found, reading.topics, not reading.refused))
         topics = [topic for _, topics, _ in read for topic in topics]
         slugs = assign(topics, self._taken(topics))
-        works = tuple(_works(topics, slugs))
+        works = tuple(_named(topics, slugs))
         sources = {
             found.name: (found.signature, tuple(slugs[source_identity(topic)] for topic in topics_of))
             for found, topics_of, good in read
@@ -54,23 +54,23 @@ class Surveyor:
 
     def readable_works(self) -> Iterator[Work]:
         """Every topic that can be read, finished or not."""
-        topics: list[Topic] = []
-        for found in inbox.scan(self._folders.input, self._folders.project).files:
-            topics += inbox.read(found, defaults=self._defaults).topics
-        return _works(topics, assign(topics, self._taken(topics)))
+        return self._works(inbox.scan(self._folders.input, self._folders.project).files, strict=False)
 
     def all_works(self) -> list[Work]:
         """Every topic, finished or not. Raises InputError where one cannot be read."""
         scan = inbox.scan(self._folders.input, self._folders.project)
         for refused in scan.refused:
             raise refused
+        return list(self._works(scan.files, strict=True))
+
+    def _works(self, files: Iterable[inbox.FoundFile], *, strict: bool) -> Iterator[Work]:
         topics: list[Topic] = []
-        for found in scan.files:
+        for found in files:
             reading = inbox.read(found, defaults=self._defaults)
-            for refused in reading.refused:
+            for refused in reading.refused if strict else ():
                 raise refused
             topics += reading.topics
-        return list(_works(topics, assign(topics, self._taken(topics))))
+        return _named(topics, assign(topics, self._taken(topics)))
 
     def _taken(self, topics: Sequence[Topic]) -> Mapping[str, str]:
         """Which source owns which folder: by the seals, and, where topics are new to those, by what each other
@@ -90,5 +90,5 @@ class Surveyor:
         return taken
 
 
-def _works(topics: Sequence[Topic], slugs: Mapping[str, str]) -> Iterator[Work]:
+def _named(topics: Sequence[Topic], slugs: Mapping[str, str]) -> Iterator[Work]:
     return (Work(topic, slugs[source_identity(topic)]) for topic in topics)

@@ -19,19 +19,17 @@ from tests.integration.test_image_server import SECONDS, Running, running
 
 def test_a_picture_is_drawn_in_the_trace_of_who_asks_for_it() -> None:
     lines: list[dict[str, object]] = []
-    with running(Running(max_waiting=1)) as server, collector() as taken:
-        server.easel.load().result(SECONDS)
+    with collector() as taken, telemetry.watching(lambda line: lines.append(dict(line))):
         traces.configure(taken.url, service="test", version="0")
+        work = Work((1.0,))
         try:
-            work = Work((1.0,))
-            engine = StableDiffusion(server.url, tls=Tls(), stop=Event())
-            illustrator = ObservedIllustrator(engine, "stable-diffusion", work=work)
-            with (
-                telemetry.watching(lambda line: lines.append(dict(line))),
-                structlog.contextvars.bound_contextvars(request="asked-1"),
-                traces.span("picture"),
-            ):
-                illustrator.draw(PictureRequest("a moon", width=64, height=64))
+            # Its span ends, and its line is written, after its answer has left: so the server is let end first.
+            with running(Running(max_waiting=1)) as server:
+                server.easel.load().result(SECONDS)
+                engine = StableDiffusion(server.url, tls=Tls(), stop=Event())
+                illustrator = ObservedIllustrator(engine, "stable-diffusion", work=work)
+                with structlog.contextvars.bound_contextvars(request="asked-1"), traces.span("picture"):
+                    illustrator.draw(PictureRequest("a moon", width=64, height=64))
         finally:
             traces.end()
     (step,), (call,) = taken.named("picture"), taken.named("illustrator stable-diffusion")

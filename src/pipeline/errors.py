@@ -5,6 +5,7 @@
     ├── SettingsError            the settings: every problem in one report; nothing starts
     ├── StoreError               this machine's disk: full, read-only, not writable
     │   └── NotKept              the work is done, and what is to be remembered of it could not be written down
+    ├── OutOfMemory              this machine's memory was short
     ├── Interrupted              a person or the system asked the run to stop
     ├── WorkerDied               the process ended in the middle of a topic, which may be the topic's doing
     ├── SetAside                 a topic that failed too often to be tried again as it is
@@ -88,6 +89,17 @@ class NotKept(StoreError):
     """All was done that could be; what is to be remembered of it could not be written down."""
 
     code = "not-kept"
+
+
+class OutOfMemory(PipelineError):
+    """This machine had no memory for something, and said so; where it ends the process instead, see `WorkerDied`."""
+
+    code = "out-of-memory"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "memory ran out", where="this machine", hint="End other programs, give it more memory, or set CORES lower."
+        )
 
 
 class Interrupted(PipelineError):

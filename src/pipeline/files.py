@@ -17,7 +17,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import StoreError
+from pipeline.errors import OutOfMemory, StoreError
 
 CHUNK_BYTES = 1 << 20
 
@@ -257,6 +257,10 @@ _UNNAMED = Path("(a file that the system did not name)")
 
 def named(error: BaseException) -> BaseException:
     """A failure of the operating system's that nobody nearer has named, by name; any other as it is."""
+    if isinstance(error, MemoryError):
+        short = OutOfMemory()
+        short.__cause__ = error
+        return short
     if not isinstance(error, OSError) or error.errno not in _CAUSES:
         return error
     path = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else _UNNAMED

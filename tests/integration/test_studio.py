@@ -24,6 +24,7 @@ from pipeline.errors import (
     InputError,
     Interrupted,
     NotKept,
+    OutOfMemory,
     StoreError,
 )
 from pipeline.ports import Answer, Question, Speech, SpeechRequest
@@ -1025,3 +1026,17 @@ def test_a_run_that_can_remember_nothing_names_every_topic_and_says_so_last(proj
         next(outcomes)
     assert "failures" in raised.value.where
     assert raised.value.hint
+
+
+def test_a_topic_for_which_memory_runs_out_is_named_and_the_others_are_made(project: Project) -> None:
+    def more_than_there_is(_: Question) -> str:
+        return str(bytearray(1 << 62))
+
+    project.topic("heavy.txt", "Why is the sea salt?\n")
+    project.topic("light.md", READ)
+    studio = make_studio(project.folder, voice=project.voice, writer=FakeWriter(more_than_there_is))
+    ended = run_all(studio)
+    failure = ended.pop("why-is-the-sea-salt")
+    assert isinstance(failure, OutOfMemory)
+    assert "CORES" in failure.hint
+    assert list(ended.values()) == [None]

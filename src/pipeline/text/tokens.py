@@ -116,7 +116,7 @@ def _means_something(read: str) -> bool:
     return read in _READ_ALONE
 
 
-_READ_ALONE = frozenset({*"&+=×÷±≈<>≤≥≠%‰°→$€£§@#/∞√", "°C"})
+_READ_ALONE = frozenset({*"&+=×÷±≈<>≤≥≠%‰°→$€£§¶@#/∞√", "§§", "¶¶", "°C"})
 
 
 def _closing(tail: str, opened: str) -> str:

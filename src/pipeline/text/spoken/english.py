@@ -257,7 +257,7 @@ _PART_SIZES = frozenset((2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 20, 32, 64, 100, 10
 def _fraction(match: re.Match[str], place: Place) -> Reading | None:
     above, below = int(match["above"]), int(match["below"])
     if below not in _PART_SIZES or not 0 < above < below:
-        return (f"{_number(match['above'], place)} {_number(match['below'], place)}",) if not match["whole"] else None
+        return (" ".join(number(match[part], place) for part in ("above", "below")),) if not match["whole"] else None
     one, many = _PARTS.get(below) or (numbers.english_ordinal(below), f"{numbers.english_ordinal(below)}s")
     part = f"{numbers.english(above)} {one if above == 1 else many}"
     whole = match["whole"] or (place.joined(-1) if place.joined(-1).isdecimal() else "")
@@ -314,6 +314,11 @@ def _is_year(text: str, place: Place) -> bool:
 
 def _ratio(match: re.Match[str], place: Place) -> Reading:
     return (f"{_number(match[1], place)} to {_number(match[2], place)}",)
+
+
+def _section(match: re.Match[str], place: Place) -> Reading:
+    """`§2`, where nothing stands between the sign and its number."""
+    return (f"{SYMBOLS[match[1]]} {_number(match[2], place)}",)
 
 
 def _product(match: re.Match[str], place: Place) -> Reading:
@@ -447,6 +452,7 @@ _MARKED: tuple[Rule, ...] = (
         _range,
     ),
     _rule(rf"(?P<sign>[-+±~≈<>≤≥])?(?P<num>{_NUMBER})(?P<unit>{_either(GLUED_UNITS)})?(?P<plus>\+)?", _quantity),
+    _rule(rf"(§§?|¶¶?)({_NUMBER})", _section),
     _rule(r"(\d+):(\d+)", _ratio),
     _rule(r"(\d+)[x×](\d+)", _product),
     _rule(rf"#({_NUMBER})", _numbered),
@@ -463,7 +469,7 @@ _MARKED: tuple[Rule, ...] = (
     _rule(r"[A-Za-z/]+", _plain_abbreviation),
     _rule(r"[A-Za-z]+", _capitals),
     _rule(r"\S{2,6}", _unit_alone),
-    _rule(r"\S", _symbol),
+    _rule(r"\S|§§|¶¶", _symbol),
 )
 
 

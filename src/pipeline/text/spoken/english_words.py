@@ -118,7 +118,8 @@ SYMBOLS = {
     "≠": "is not",
     "²": "squared", "³": "cubed", "%": "percent", "‰": "per mille", "°": "degrees", "→": "to",
     "$": "dollars", "€": "euros",
-    "£": "pounds", "§": "section", "@": "at", "#": "number", "∞": "infinity", "√": "the square root of",
+    "£": "pounds", "§": "section", "§§": "sections", "¶": "paragraph", "¶¶": "paragraphs",
+    "@": "at", "#": "number", "∞": "infinity", "√": "the square root of",
     "^": "to the power of", "µ": "micro", "¥": "yen", "₹": "rupees",
 }  # fmt: skip
 

@@ -129,8 +129,24 @@ def _clock(match: re.Match[str], place: Place) -> Reading | None:
     return (f"{hours} {'hora' if hour < 2 else 'horas'}",)
 
 
+def _are_years(first: str, last: str, place: Place) -> bool:
+    """`1914-1918`, `1914-18`, `2023/2024`: years one after the other, and no telephone number or number of a law."""
+    if not re.fullmatch(r"(1[1-9]|20)\d\d", first) or not re.fullmatch(r"\d\d|(1[1-9]|20)\d\d", last):
+        return False
+    before = place.core(-1).lower()
+    is_area_code = len(before) == 2 and before.isdecimal()
+    return first < first[: -len(last)] + last and not is_area_code and before not in _BEFORE_A_NUMBER
+
+
+_BEFORE_A_NUMBER = words_of(
+    "lei leis decreto portaria resolução processo edital medida nº n tel telefone fone ligue celular whatsapp fax cep"
+)
+
+
 def _law(match: re.Match[str], place: Place) -> Reading:
     """`13.105/2015`: the number of a law and its year."""
+    if _are_years(match[1], match[2], place):
+        return (f"{_number(match[1], place)} {_number(match[2], place)}",)
     return (f"{_number(match[1], place)} de {_number(match[2], place)}",)
 
 
@@ -140,7 +156,9 @@ def _power(match: re.Match[str], place: Place) -> Reading:
     return (f"{_number(match[1], place)} elevado a {sign}{_number(exponent, place)}",)
 
 
-def _phone(match: re.Match[str], _place: Place) -> Reading:
+def _phone(match: re.Match[str], place: Place) -> Reading | None:
+    if _are_years(*match[0].partition("-")[::2], place):
+        return None
     said = ", ".join(numbers.digits(group, "pt") for group in re.findall(r"\d+", match[0]))
     return (f"mais {said}" if match[0].startswith("+") else said,)
 
@@ -241,7 +259,7 @@ def _range(match: re.Match[str], place: Place) -> Reading:
     following = place.joined(1)
     names = GLUED_UNITS.get(unit) or UNITS.get(following)
     feminine = names[2] if names else _counts_feminine(place)
-    rising = float(_plain(low)) < float(_plain(high))
+    rising = float(_plain(low)) < float(_plain(high)) or _are_years(low, high, place)
     said = f"{_number(low, place, feminine=feminine)} {'a ' if rising else ''}{_number(high, place, feminine=feminine)}"
     if unit and names:
         return (f"{said} {names[1]}",)
@@ -269,6 +287,12 @@ def _quantity(match: re.Match[str], place: Place) -> Reading:
 
 def _ratio(match: re.Match[str], place: Place) -> Reading:
     return (f"{_number(match[1], place)} para {_number(match[2], place)}",)
+
+
+def _paragraph(match: re.Match[str], place: Place) -> Reading:
+    """`§2º`, where nothing stands between the sign and its number."""
+    ordinal = numbers.portuguese_ordinal(int(match[2])) if match[3] else _number(match[2], place)
+    return (f"{SYMBOLS[match[1]]} {ordinal}",)
 
 
 def _product(match: re.Match[str], place: Place) -> Reading:
@@ -379,6 +403,7 @@ _RULES: tuple[Rule, ...] = (
     _rule(rf"{_SIGN}(?P<cur>)(?P<num>{_NUMBER})(?P<mag>{_MAGNITUDE})?(?P<cur2>[$€£¥])", _money),
     _rule(rf"{_SIGN}(?P<cur>{_CURRENCY})", _currency_before),
     _rule(r"(\d{1,3}(?:\.\d{3})+|\d+)\.?([ºª°])", _ordinal),
+    _rule(r"(§§?)(\d{1,3})([º°])?", _paragraph),
     _rule(rf"({_NUMBER})/((?:19|20)\d\d)", _law),
     _rule(r"(?:(?P<whole>\d+)_)?(?P<above>\d{1,4})/(?P<below>\d{1,4})", _fraction),
     _rule(rf"(?P<low>{_NUMBER})[-–—](?P<high>{_NUMBER})(?P<unit>{_either(GLUED_UNITS)})?", _range),
@@ -396,7 +421,7 @@ _RULES: tuple[Rule, ...] = (
     _rule(r"[A-Za-zº°/á]+", _undotted),
     _rule(r"[A-Za-z]+", _capitals),
     _rule(r"\S{2,6}", _unit_alone),
-    _rule(r"\S", _symbol),
+    _rule(r"\S|§§", _symbol),
 )
 
 

@@ -109,8 +109,8 @@ SYMBOLS = {
     "≈": "aproximadamente", "~": "cerca de", "<": "menor que", ">": "maior que", "≤": "no máximo", "≥": "no mínimo",
     "≠": "diferente de", "²": "ao quadrado",
     "³": "ao cubo", "%": "por cento", "‰": "por mil", "°": "graus", "→": "para", "$": "dólares", "€": "euros",
-    "£": "libras", "§": "parágrafo", "@": "arroba", "#": "número", "∞": "infinito", "√": "raiz quadrada de",
-    "^": "elevado a", "¥": "ienes", "º": "o", "ª": "a",
+    "£": "libras", "§": "parágrafo", "§§": "parágrafos", "¶": "parágrafo", "¶¶": "parágrafos",
+    "@": "arroba", "#": "número", "∞": "infinito", "√": "raiz quadrada de", "^": "elevado a", "¥": "ienes", "º": "o", "ª": "a",
 }  # fmt: skip
 
 # Queens and centuries decide between "segundo" and "segunda".

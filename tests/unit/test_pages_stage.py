@@ -16,7 +16,7 @@ from pipeline.media import page, timeline_file
 from pipeline.media.chapters import chapters
 from pipeline.media.page.png_size import png_size
 from pipeline.stages import pages
-from pipeline.text.summary import LONGEST_CHARACTERS, summary
+from pipeline.text.summary import BRIEF_CHARACTERS, LONGEST_CHARACTERS, brief, summary
 from tests.fakes.flows import Memory, MemoryArtifact
 
 
@@ -63,6 +63,30 @@ def test_sentences_stand_in_their_chapters_and_paragraphs() -> None:
 )
 def test_a_summary_is_the_first_sentences_without_the_title(sentences: list[str], title: str, expected: str) -> None:
     assert summary(sentences, title) == expected
+
+
+@pytest.mark.parametrize(
+    ("whole", "language", "card"),
+    [
+        ("It is short.", "en", "It is short."),
+        ("Dr. Smith rose at six. " + "The log tells of wind and rain, and of a cook who sang. " * 4, "en",
+         "Dr. Smith rose at six. " + "The log tells of wind and rain, and of a cook who sang. " * 2),
+        ("O Sr. João saiu às seis. " + "O diário fala do vento, da chuva e de um cozinheiro que cantava. " * 4, "pt-BR",
+         "O Sr. João saiu às seis. " + "O diário fala do vento, da chuva e de um cozinheiro que cantava. " * 2),
+    ],
+)  # fmt: skip
+def test_a_card_says_whole_sentences(whole: str, language: str, card: str) -> None:
+    assert brief(whole.strip(), language) == card.strip()
+
+
+def test_one_long_sentence_is_cut_for_a_card_at_a_word_and_says_so_once() -> None:
+    made = brief("word and word " * 40, "en")
+    assert len(made) <= BRIEF_CHARACTERS + 1
+    assert re.fullmatch(r"(word|and)( word| and)*…", made)
+
+
+def test_half_a_sign_in_a_summary_harms_no_card() -> None:
+    assert brief("a\ud800 b. " * 40, "en").startswith("a")
 
 
 def test_a_sentence_too_long_for_a_summary_is_cut_at_a_word() -> None:

@@ -18,6 +18,7 @@ from pipeline.site.cover import bring_cover
 from pipeline.site.entries import Entry, Hidden, entries_of
 from pipeline.site.feed import Channel, check_base_url, earlier, episode_guid, render
 from pipeline.site.own import FEED, found, signed
+from pipeline.text.summary import brief
 
 __all__ = ["Channel", "Hidden", "Site", "bring_up_to_date", "check_base_url"]
 
@@ -80,7 +81,7 @@ def _index(channel: Channel, entries: list[Entry], hidden: Mapping[str, str]) ->
             language=entry.language,
             date=entry.date.date(),
             seconds=entry.seconds,
-            summary=entry.summary,
+            summary=brief(entry.summary, entry.language),
             tags=entry.tags,
             cover="cover.png" if entry.has("cover.png") else "",
             hue=hue_of(entry.title),

@@ -13,6 +13,7 @@ from typing import Any
 
 from pipeline.service.views import manifest_at
 from pipeline.stages.publish import MANIFEST
+from pipeline.text.summary import brief
 
 _COVER = "cover.png"
 # Ten thousand episodes take some 60 ms to look at, a hundred one.
@@ -80,7 +81,7 @@ def _item_of(slug: str, manifest: Mapping[str, Any]) -> Item | None:
         title=str(manifest.get("title") or slug),
         language=str(manifest.get("language") or "en"),
         seconds=seconds_of(manifest),
-        summary=str(manifest.get("summary") or ""),
+        summary=brief(str(manifest.get("summary") or ""), str(manifest.get("language") or "en")),
         cover=isinstance(files, Mapping) and _COVER in files,
     )
 

@@ -110,7 +110,8 @@ SYMBOLS = {
     "≠": "diferente de", "²": "ao quadrado",
     "³": "ao cubo", "%": "por cento", "‰": "por mil", "°": "graus", "→": "para", "$": "dólares", "€": "euros",
     "£": "libras", "§": "parágrafo", "§§": "parágrafos", "¶": "parágrafo", "¶¶": "parágrafos",
-    "@": "arroba", "#": "número", "∞": "infinito", "√": "raiz quadrada de", "^": "elevado a", "¥": "ienes", "º": "o", "ª": "a",
+    "@": "arroba", "#": "número", "∞": "infinito", "√": "raiz quadrada de", "^": "elevado a",
+    "¥": "ienes", "º": "o", "ª": "a",
 }  # fmt: skip
 
 # Queens and centuries decide between "segundo" and "segunda".

@@ -6,7 +6,8 @@ VENV ?= .venv
 export VENV
 # What a person writes after `make pipeline` reaches the scripts: make pipeline SD_ENABLED=true
 export MODE SD_ENABLED GPU OLLAMA_BASE_URL EXTRA_CA_FILE MONITORING STACK_NAME BACKUP_DIR
-PYTEST := $(VENV)/bin/python -m pytest
+# Tests start the program hundreds of times: where its modules may not be kept compiled, each start compiles them anew.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(VENV)/bin/python -m pytest
 
 ##@ Set-up
 .PHONY: setup setup-dev
@@ -59,7 +60,7 @@ models: ## Fetch the models that the settings ask for
 ##@ Quality
 .PHONY: test test-stack rehearsal faults mutants check lint audit types format bench load
 test: setup-dev ## Run the whole test suite, with coverage and its floor
-	@$(PYTEST) -n auto --cov --cov-report=term --cov-fail-under=90
+	@$(PYTEST) -n auto --dist worksteal --cov --cov-report=term --cov-fail-under=90
 
 test-stack: setup-dev ## Drive a real container engine: build, start, kill, restore
 	@$(PYTEST) -m stack tests/compose
@@ -68,7 +69,7 @@ rehearsal: setup-dev ## A hundred topics through the stack while its services fa
 	@$(VENV)/bin/python -m tests.compose.rehearsal
 
 faults: setup-dev ## Inject every fault there is and write report.json (15 minutes on two cores)
-	@$(VENV)/bin/python -m tests.faults
+	@PYTHONDONTWRITEBYTECODE= $(VENV)/bin/python -m tests.faults
 
 lint: setup-dev ## Style, layers, shell scripts, dangerous calls, secrets
 	@$(VENV)/bin/ruff check .

@@ -18,6 +18,14 @@ from tests.log_lines import wrong_with
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
+# Beside a test that waits, for a process, a socket or a browser, there is time for another one on the same core.
+_TESTS_A_CORE = 2
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """What `-n auto` means here."""
+    return _TESTS_A_CORE * (os.cpu_count() or 1)
+
 
 @pytest.fixture(scope="session")
 def nowhere() -> Iterator[Any]:

@@ -22,7 +22,6 @@ import re
 import sys
 import traceback
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import astuple
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -77,7 +76,8 @@ def carry_out(order: dict[str, Any], answers: int) -> None:
         }
         for error in found
     ]
-    plain_write(answers, json.dumps({"errors": errors, "calls": [astuple(call) for call in calls]}).encode() + b"\n")
+    told = [(call.number, call.kind, call.path, call.source) for call in calls]
+    plain_write(answers, json.dumps({"errors": errors, "calls": told}).encode() + b"\n")
 
 
 def main() -> None:

@@ -27,6 +27,7 @@ from tests.fakes.studio import make_studio
 from tests.fakes.voice import FakeVoice
 from tests.fakes.writer import FakeWriter
 from tests.faults.answers import channel
+from tests.faults.projects import HURRIED
 
 FILM = Spec(width=192, height=108, motion=False)
 _LOOK_SECONDS = 0.001
@@ -39,7 +40,7 @@ def carry_out(project: Path, log: Path, *, film: bool) -> list[str]:
         if event.kind is Kind.MADE and event.step is not None:
             os.write(descriptor, f"{event.step.key}\n".encode())
 
-    studio = make_studio(project, voice=FakeVoice(), writer=FakeWriter([]), films=(FILM,) if film else ())
+    studio = make_studio(project, voice=FakeVoice(), writer=FakeWriter([]), films=(FILM,) if film else (), rate=HURRIED)
     return [repr(outcome.error) for outcome in studio.run(studio.survey(), note) if outcome.error is not None]
 
 

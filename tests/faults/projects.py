@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,10 @@ _AFTER = {
 }
 
 
+HURRIED = 4.0
+"""How fast everything is spoken where nobody listens: coding the sound is most of what a run here takes."""
+
+
 class AtOnce(Executor):
     """Does what it is given before it returns: the same calls in the same order every time."""
 
@@ -65,6 +70,7 @@ def studio_of(project: Path) -> Studio:
         writer=FakeWriter([]),
         executors=executors,
         clock=lambda: datetime(2026, 11, 21, tzinfo=UTC),
+        rate=HURRIED,
     )
 
 
@@ -88,8 +94,14 @@ def run(project: Path) -> list[BaseException]:
         return [error]
 
 
-def files_in(folder: Path) -> dict[str, bytes]:
+def files_in(folder: Path) -> Mapping[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@cache
+def settled(folder: Path) -> Mapping[str, bytes]:
+    """The files of a folder that nothing touches any more."""
+    return files_in(folder)
 
 
 def faults_midway(project: Path, before: Path, after: Path) -> list[str]:
@@ -97,7 +109,7 @@ def faults_midway(project: Path, before: Path, after: Path) -> list[str]:
     artifact that is not whole, a topic or an edit that is gone.
     """
     faults = []
-    old, new = files_in(before / "output"), files_in(after / "output")
+    old, new = settled(before / "output"), settled(after / "output")
     for name, data in files_in(project / "output").items():
         if not Path(name).name.startswith(PART_PREFIX) and data not in (old.get(name), new.get(name)):
             faults.append(f"output/{name} is neither old nor new")
@@ -115,7 +127,7 @@ def faults_midway(project: Path, before: Path, after: Path) -> list[str]:
             json.loads(path.read_bytes())
         except ValueError:
             faults.append(f"{path.name} is not whole")
-    if files_in(project / "input") != files_in(before / "input"):
+    if files_in(project / "input") != settled(before / "input"):
         faults.append("a topic is not what it was")
     scripts = [*(project / "output").glob("kept/script.md"), *(project / "data" / "edits").glob("*")]
     if not any(EDIT in path.read_text() for path in scripts if path.is_file()):
@@ -126,7 +138,7 @@ def faults_midway(project: Path, before: Path, after: Path) -> list[str]:
 def faults_at_the_end(project: Path, before: Path, after: Path) -> list[str]:
     """What is wrong after a run that nobody disturbed: it must be as if there had been no other."""
     faults = faults_midway(project, before, after)
-    found, wanted = files_in(project / "output"), files_in(after / "output")
+    found, wanted = files_in(project / "output"), settled(after / "output")
     names = sorted((found.keys() | wanted.keys()) - {WITHDRAWN})
     faults += [f"output/{name} differs" for name in names if found.get(name) != wanted.get(name)]
     for folder in (project / "output").iterdir():

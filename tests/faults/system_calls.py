@@ -176,5 +176,8 @@ class Watched:
     def _below(self, path: Any) -> str | None:
         if isinstance(path, int):
             return None
-        name = os.path.relpath(os.fsdecode(path), self.root)
-        return None if name.startswith("..") else name
+        name = os.path.abspath(os.fsdecode(path))  # noqa: PTH100  # may be bytes
+        root = str(self.root)
+        if name == root:
+            return "."
+        return name[len(root) + 1 :] if name.startswith(f"{root}/") else None

@@ -85,6 +85,18 @@ def test_every_page_comes_under_the_strict_policy(at: Served, path: str) -> None
     assert "<script>" not in answer.text
 
 
+@pytest.mark.parametrize(
+    ("accepted", "said"),
+    [
+        ("en", ("As the settings say: en", "As the settings say: about 60 s")),
+        ("pt-BR", ("Conforme as configurações: en", "Conforme as configurações: cerca de 60 s")),
+    ],
+)
+def test_who_chooses_nothing_is_told_what_it_will_be(at: Served, accepted: str, said: tuple[str, ...]) -> None:
+    page = get(at, "/", **{"Accept-Language": accepted}).text
+    assert [one for one in said if f'<option value="">{one}</option>' not in page] == []
+
+
 def test_a_fault_is_a_page_for_a_browser_and_a_problem_for_a_program(at: Served) -> None:
     page = get(at, "/episodes/none")
     assert (page.status_code, "there is no episode" in page.text) == (404, True)

@@ -96,6 +96,7 @@ class Studio:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.folders = folders
+        self.defaults = defaults
         self.store = Store(folders.data / "store", clock=clock)
         self.edits = Edits(folders.data / "edits", folders.output)
         self.failures = Failures(folders.data / "failures")

@@ -11,6 +11,7 @@ from datetime import datetime
 from time import monotonic
 from typing import Any
 
+from pipeline.domain.topic import WORDS_PER_MINUTE
 from pipeline.errors import InputError, PipelineError, SettingsError, StoreError
 from pipeline.files import open_plain, read_plain
 from pipeline.media.page import Picture
@@ -108,6 +109,10 @@ class Choices:
     """Name and what it is."""
     voices: Sequence[wire.Voice]
     languages: Sequence[str]
+    style: str = ""
+    language: str = ""
+    seconds: float = 0.0
+    """What it gets where it chooses nothing; empty and 0 where the settings cannot be read just now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +239,13 @@ class Looks:
 
     def choices(self) -> Choices:
         voices = views.voices_of(self.house.checks.sights())
-        return Choices(tuple(self._styles()), voices, sorted({voice.language for voice in voices if voice.language}))
+        languages = sorted({voice.language for voice in voices if voice.language})
+        choices = Choices(tuple(self._styles()), voices, languages)
+        with suppress(PipelineError):
+            usual = self.house.keeper.at_hand().shop.studio.defaults
+            seconds = 60 * (usual.minutes or usual.words / WORDS_PER_MINUTE)
+            return replace(choices, style=usual.style, language=usual.language, seconds=seconds)
+        return choices
 
     def _styles(self) -> Iterator[tuple[str, str]]:
         with suppress(OSError, PipelineError):

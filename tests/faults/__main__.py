@@ -40,8 +40,8 @@ def main(arguments: Sequence[str]) -> int:
     processes = _TESTS_A_CORE * len(os.sched_getaffinity(0))
     with TemporaryDirectory() as folder:
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-n", str(processes), "--dist", "worksteal", "tests/faults",
-             *arguments],
+            [sys.executable, "-m", "pytest", "-q", "-n", str(processes), "--dist", "load", "--maxschedchunk", "1",
+             "tests/faults", *arguments],
             env=os.environ | {"FAULTS": "whole", FIGURES: folder},
             cwd=ROOT,
             check=False,

@@ -11,9 +11,19 @@ from uuid import uuid4
 import pytest
 
 from tests.faults.disturbed import Runs
-from tests.faults.extent import FIGURES
+from tests.faults.extent import FIGURES, WHOLE
 
 Tell = Callable[..., None]
+
+# Those of minutes first: whatever is left to do at the end is short, and no core waits for another.
+_LONG = ("test_service_killed", "test_strained", "test_mutated", "test_crash_points", "test_kernel_calls",
+         "test_odd_answers")  # fmt: skip
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if WHOLE:
+        items.sort(key=lambda item: _LONG.index(item.path.stem) if item.path.stem in _LONG else len(_LONG))
 
 
 @pytest.fixture

@@ -88,8 +88,8 @@ def test_every_page_comes_under_the_strict_policy(at: Served, path: str) -> None
 @pytest.mark.parametrize(
     ("accepted", "said"),
     [
-        ("en", ("As the settings say: en", "As the settings say: about 60 s")),
-        ("pt-BR", ("Conforme as configurações: en", "Conforme as configurações: cerca de 60 s")),
+        ("en", ("en (settings)", "about 60 s (settings)")),
+        ("pt-BR", ("en (configurações)", "cerca de 60 s (configurações)")),
     ],
 )
 def test_who_chooses_nothing_is_told_what_it_will_be(at: Served, accepted: str, said: tuple[str, ...]) -> None:

@@ -23,9 +23,6 @@ from tests.faults.figures import Figures, gathered, shown, table
 ROOT = Path(__file__).parents[2]
 REPORT = ROOT / "report.json"
 
-# The network's faults are waited for more than computed: beside them there is time for others on each core.
-_TESTS_A_CORE = 2
-
 
 def counted(figures: Figures) -> str:
     lines = []
@@ -37,10 +34,9 @@ def counted(figures: Figures) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     begun = time.monotonic()
-    processes = _TESTS_A_CORE * len(os.sched_getaffinity(0))
     with TemporaryDirectory() as folder:
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-n", str(processes), "--dist", "load", "--maxschedchunk", "1",
+            [sys.executable, "-m", "pytest", "-q", "-n", "auto", "--dist", "load", "--maxschedchunk", "1",
              "tests/faults", *arguments],
             env=os.environ | {"FAULTS": "whole", FIGURES: folder},
             cwd=ROOT,

@@ -403,7 +403,7 @@ _RULES: tuple[Rule, ...] = (
     _rule(rf"{_SIGN}(?P<cur>)(?P<num>{_NUMBER})(?P<mag>{_MAGNITUDE})?(?P<cur2>[$€£¥])", _money),
     _rule(rf"{_SIGN}(?P<cur>{_CURRENCY})", _currency_before),
     _rule(r"(\d{1,3}(?:\.\d{3})+|\d+)\.?([ºª°])", _ordinal),
-    _rule(r"(§§?)(\d{1,3})([º°])?", _paragraph),
+    _rule(r"(§§?|¶¶?)(\d{1,3})([º°])?", _paragraph),
     _rule(rf"({_NUMBER})/((?:19|20)\d\d)", _law),
     _rule(r"(?:(?P<whole>\d+)_)?(?P<above>\d{1,4})/(?P<below>\d{1,4})", _fraction),
     _rule(rf"(?P<low>{_NUMBER})[-–—](?P<high>{_NUMBER})(?P<unit>{_either(GLUED_UNITS)})?", _range),
@@ -421,7 +421,7 @@ _RULES: tuple[Rule, ...] = (
     _rule(r"[A-Za-zº°/á]+", _undotted),
     _rule(r"[A-Za-z]+", _capitals),
     _rule(r"\S{2,6}", _unit_alone),
-    _rule(r"\S|§§", _symbol),
+    _rule(r"\S|§§|¶¶", _symbol),
 )
 
 

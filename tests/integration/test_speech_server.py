@@ -324,11 +324,22 @@ def test_request_ids_come_back_and_odd_ones_are_replaced(server: Server) -> None
 
 
 def test_metrics_count_what_happened(server: Server) -> None:
-    text = server.get("/metrics").text
-    assert re.search(r'speech_requests_total\{outcome="spoken",route="openai"\} [1-9]', text)
-    assert re.search(r'speech_requests_total\{outcome="refused",route="synthesize"\} [1-9]', text)
-    assert re.search(r"speech_audio_seconds_total [1-9]", text)
-    assert "speech_ready 1.0" in text
+    assert server.post("/v1/audio/speech", {"model": "piper", "input": "Hello.", "voice": VOICE}).status_code == 200
+    assert server.post("/synthesize", {"text": "ʰ"}).status_code == 422
+    counted = (
+        r'speech_requests_total\{outcome="spoken",route="openai"\} [1-9]',
+        r'speech_requests_total\{outcome="refused",route="synthesize"\} [1-9]',
+        r"speech_audio_seconds_total (0\.[0-9]*[1-9]|[1-9])",
+        r"speech_ready 1\.0",
+    )
+    # A stream is counted once its last byte has left.
+    for _ in range(200):
+        text = server.get("/metrics").text
+        missing = [one for one in counted if not re.search(one, text)]
+        if not missing:
+            return
+        threading.Event().wait(0.05)
+    raise AssertionError(f"not counted: {missing}")
 
 
 # -- servers of their own ------------------------------------------------------------------------------------------

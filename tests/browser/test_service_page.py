@@ -170,6 +170,7 @@ def test_a_topic_is_made_heard_and_edited_on_the_page(visiting: Visiting, tmp_pa
 
 def follow_a_word(page: Page) -> None:
     """A click on a word plays from there, and the word is marked."""
+    page.wait_for_load_state()  # words are there before the script that plays from them
     word = page.locator(".w").nth(3)
     word.click()
     expect(page.locator(".w.now")).to_have_count(1)

@@ -1,4 +1,4 @@
-"""What a person, or a program, is shown: one module for the run as it goes, one for everything that is asked for."""
+"""What a person, or a program, is shown: of a run as it goes, of what it would do, of all else that is asked for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pipeline.report.answers import (
     show_catalogue,
     show_cleaned,
     show_findings,
-    show_plan,
     show_retried,
     show_rewritten,
     show_settings,
@@ -16,6 +15,7 @@ from pipeline.report.answers import (
     show_verification,
     show_voices,
 )
+from pipeline.report.plans import show_plan
 from pipeline.report.screens import screen_for
 
 __all__ = [
